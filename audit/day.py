@@ -1,0 +1,271 @@
+"""What a rule is asked about: everything known of one vehicle on one service day, of one trainee, of one feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.analysis import Analysis
+from audit.training import Training
+from trajectories.clock import ServiceDay
+from trajectories.fleet import F8, I8, Track
+from trajectories.intervals import Intervals, clip, intersect, intervals, subtract, total_ms, union
+from trajectories.minutes import MINUTE_MS
+from trajectories.spans import SpanKind, Spans
+from zones.declared import Exam, Permit, Session
+from zones.permits import excused_during
+from zones.places import KIND_CODES, Places
+from zones.register import School, Use, Vehicle
+from zones.schedule import Calendar
+from zones.visits import Visits
+from zones.zone import Zone, ZoneKind
+
+NOTHING = intervals([])
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A part of this car's track that repeats another track; times are ms UTC."""
+
+    start_ms: int
+    end_ms: int
+    source_vehicle_id: str
+    source_date: str
+    shift_ms: int
+    synchronous_share: float
+    moving_ms: int
+    median_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Why some answers about a car cannot be given: reason codes, None where there is no doubt."""
+
+    positions: str | None = None  # where it was cannot be trusted (datum of the feed)
+    fixes: str | None = None  # fixes are missing for a reason that is not the car's (provider's error)
+    register: str | None = None  # a rejected row may have been about the car itself
+    sessions: str | None = None  # a session of the car may be missing
+    permits: str | None = None  # a permit of the car may be missing
+    hours: frozenset[str] = frozenset()  # zones of which hours may be missing
+
+
+class Columns(NamedTuple):
+    """A track's fixes as the rules read them: the time, where in the city's plane, usable, moving; shape (n,) each."""
+
+    t_ms: I8
+    east_m: F8
+    north_m: F8
+    ok: npt.NDArray[np.bool_]
+    moving: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class VehicleDay:
+    """One vehicle's service day. Unit of audit, of parallel work and of evidence.
+
+    `outages`: when its feed was down for everybody; `other_outages`: when another feed was. `track` and what hangs on
+    it is None where the car has no fix that day.
+    """
+
+    day: ServiceDay
+    vehicle: Vehicle
+    school: School | None
+    feeds: tuple[str, ...]
+    places: Places
+    calendar: Calendar
+    sessions: tuple[Session, ...] = ()
+    exams: tuple[Exam, ...] = ()
+    permits: tuple[Permit, ...] = ()
+    outages: Intervals = field(default_factory=lambda: NOTHING)
+    other_outages: Intervals = field(default_factory=lambda: NOTHING)
+    feed_peers: int = 0
+    replays: tuple[Replay, ...] = ()
+    doubts: Doubts = field(default_factory=Doubts)
+    analysis: Analysis | None = None
+    k: int = 0
+    trainings: tuple[Training, ...] = ()
+
+    @property
+    def is_coach_car(self) -> bool:
+        """Whether the rules on tracks concern this vehicle (use = training)."""
+        return self.vehicle.use is Use.TRAINING
+
+    @property
+    def whole(self) -> Intervals:
+        """The whole service day."""
+        return intervals([(self.day.start_ms, self.day.end_ms)])
+
+    @cached_property
+    def track(self) -> Track | None:
+        """The car's track, None without fixes."""
+        if self.analysis is None:
+            return None
+        track = self.analysis.motion.fleet.track(self.k)
+        return track if len(track) else None
+
+    @cached_property
+    def spans(self) -> Spans:
+        """The car's spans (rows count in the fleet)."""
+        assert self.analysis is not None
+        return self.analysis.motion.spans.of(self.k)
+
+    @cached_property
+    def visits(self) -> Visits:
+        """The car's visits of places (rows count in the fleet)."""
+        assert self.analysis is not None
+        return self.analysis.visits.of(self.k)
+
+    @cached_property
+    def gaps(self) -> Intervals:
+        """When the car was silent between its first and last fix."""
+        if self.track is None:
+            return NOTHING
+        gap = self.spans.kind == SpanKind.GAP
+        return intervals(zip(self.spans.start_ms[gap].tolist(), self.spans.end_ms[gap].tolist(), strict=True))
+
+    @cached_property
+    def seen(self) -> Intervals:
+        """When the car was seen: from first to last fix without the gaps."""
+        if self.track is None:
+            return NOTHING
+        return subtract(intervals([(int(self.track.t_ms[0]), int(self.track.t_ms[-1]) + 1)]), self.gaps)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The track's fixes, row by row; only where there is a track."""
+        assert self.analysis is not None
+        assert self.track is not None
+        rows, m = slice(self.track.start, self.track.stop), self.analysis.motion
+        return Columns(self.track.t_ms, m.east_m[rows], m.north_m[rows], m.ok[rows], m.moving[rows])
+
+    def rows(self, start_ms: int, end_ms: int) -> tuple[int, int]:
+        """Return the half-open row range (from the track's first fix) of a time range."""
+        if self.track is None:
+            return 0, 0
+        start, stop = np.searchsorted(self.track.t_ms, [start_ms, end_ms])
+        return int(start), int(stop)
+
+    def moving_ms(self, start_ms: int, end_ms: int) -> int:
+        """Return how long the car was in motion within a time range, in ms (by whole minutes at its ends)."""
+        if self.analysis is None:
+            return 0
+        table = self.analysis.table
+        lo, hi = max(table.minute_of(start_ms), 0), min(table.minute_of(end_ms - 1) + 1, table.n_minutes)
+        return int(1000 * self.analysis.table.moving_s[self.k, lo:hi].sum())
+
+    def fixes_per_min(self, when: Intervals) -> float:
+        """Return the number of usable fixes a minute while the car was seen within `when`; NaN where it was not."""
+        seen = intersect(self.seen, when)
+        if self.track is None or total_ms(seen) < MINUTE_MS:
+            return float("nan")
+        c = self.columns
+        inside = sum(int(c.ok[slice(*np.searchsorted(c.t_ms, pair))].sum()) for pair in seen.tolist())
+        return inside * MINUTE_MS / total_ms(seen)
+
+    def excused(self, zone_id: str | None = None) -> Intervals:
+        """Return when signed permits excuse the car in a zone, those that excuse anywhere included.
+
+        None: outside every zone, where only permits that excuse anywhere count.
+        """
+        return excused_during(self.permits, self.vehicle.vehicle_id, self.vehicle.school_id, zone_id)
+
+    def approves(self, zone_ix: int, part: int | None = None) -> bool:
+        """Whether a place is approved for the car's school and class, and for a part or any."""
+        school_id = self.vehicle.school_id or ""
+        return bool(self.places.approved_for(school_id, self.vehicle.vehicle_class, part)[zone_ix])
+
+    def zone(self, zone_ix: int) -> Zone:
+        """Return a place by its index."""
+        return self.places.zones[zone_ix]
+
+    def is_route(self, zone_ix: int) -> bool:
+        """Whether a place is a route."""
+        return int(self.places.kind_code[zone_ix]) == KIND_CODES[ZoneKind.ROUTE]
+
+    def sessions_during(self, when: Intervals) -> tuple[Session, ...]:
+        """Return the car's sessions that overlap a time."""
+        return tuple(s for s in self.sessions if len(clip(when, s.start_ms, s.end_ms)))
+
+    def declared_time(self, grace_ms: int = 0) -> Intervals:
+        """Return when sessions of the car were declared, each longer by `grace_ms` at both ends."""
+        return intervals((s.start_ms - grace_ms, s.end_ms + grace_ms) for s in self.sessions)
+
+    def trained_in_places(self, least_p: float) -> Iterator[tuple[int, Training]]:
+        """Yield the trainings in a place that are at least so likely, with the place's index, the longest first."""
+        for t in sorted(self.trainings, key=lambda t: (-t.minutes, t.start_ms)):
+            if t.zone_ix is not None and t.p >= least_p:
+                yield t.zone_ix, t
+
+    def hours(self, zone_ix: int) -> Intervals | None:
+        """Return a place's approved hours; None where none are on file, or a row about them was rejected."""
+        zone_id = self.zone(zone_ix).zone_id
+        return None if zone_id in self.doubts.hours else self.calendar.open_during(zone_id, self.day)
+
+    def trained_time(self) -> Intervals:
+        """Return when the car trained, wherever."""
+        out = NOTHING
+        for t in self.trainings:
+            out = union(out, t.when)
+        return out
+
+    def time_in(self, zone_ixs: list[int]) -> Intervals:
+        """Return when the car was in one of these places."""
+        return intervals(pair for zone_ix in zone_ixs for pair in self._stays.get(zone_ix, ()))
+
+    @cached_property
+    def _stays(self) -> dict[int, list[tuple[int, int]]]:
+        """When the car was in each place it visited."""
+        out: dict[int, list[tuple[int, int]]] = {}
+        if self.analysis is None:
+            return out
+        t_ms, v = self.analysis.motion.fleet.t_ms, self.visits
+        starts, ends = t_ms[v.start].tolist(), (t_ms[v.stop - 1] + 1).tolist()
+        for zone_ix, start, end in zip(v.zone_ix.tolist(), starts, ends, strict=True):
+            out.setdefault(zone_ix, []).append((start, end))
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A declared session and how far its car's track confirms it; `reason` says why it cannot be told."""
+
+    session: Session
+    vehicle: Vehicle
+    confirmed: Intervals
+    unseen_ms: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraineeDay:
+    """All sessions of one trainee on one service day, across cars, by start."""
+
+    day: ServiceDay
+    trainee_id: str
+    records: tuple[SessionRecord, ...]
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FeedNight:
+    """One feed's night: how well its positions fit the approved places, as declared and under other datums.
+
+    `fits`: hypothesis to share of the declared training time spent in the declared places; `n_vehicles`,
+    `n_sessions`: what the shares rest on.
+    """
+
+    day: ServiceDay
+    feed: str
+    declared: str
+    fits: Mapping[str, float]
+    n_vehicles: int
+    n_sessions: int
+    first_ms: int
+    last_ms: int
+    offset_m: float
+    detail: Mapping[str, Any]

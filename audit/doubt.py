@@ -1,0 +1,107 @@
+"""Questions that several rules ask before they judge: can this be answered at all?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.day import VehicleDay
+from audit.finding import NotAssessable, Observation, RowSpan
+from trajectories.activity import MIN_FIXES_PER_MIN
+from trajectories.intervals import Intervals, clip, close_gaps, subtract, total_ms
+from trajectories.minutes import MINUTE_MS
+from zones.declared import Session
+
+_DRIVE_MS = 20 * MINUTE_MS  # a day seen for less holds no training worth a word
+
+
+def whole_day(day: VehicleDay, reason: str) -> NotAssessable:
+    """Return "not assessable" for the whole service day."""
+    return NotAssessable(day.day.start_ms, day.day.end_ms, reason)
+
+
+def unplaced(day: VehicleDay) -> Generator[NotAssessable, None, bool]:
+    """Yield why it cannot be told where the car was; return whether it cannot be told for any part of the day."""
+    for reason in (day.doubts.register, day.doubts.positions):
+        if reason is not None:
+            yield whole_day(day, reason)
+            return True
+    if day.track is None:
+        yield whole_day(day, day.doubts.fixes or "no-fixes")
+        return True
+    if day.doubts.fixes is not None:  # pages are missing for a reason that is not the car's
+        yield whole_day(day, day.doubts.fixes)
+    return False
+
+
+def untold(day: VehicleDay) -> Generator[NotAssessable, None, bool]:
+    """As `unplaced`; also yield where the car was seen for some time, but too thinly to tell training from driving."""
+    if (yield from unplaced(day)):
+        return True
+    if total_ms(day.seen) >= _DRIVE_MS and thin_sampling(day, day.seen):
+        yield whole_day(day, "sampling-too-thin")
+    return False
+
+
+def lost_sessions(day: VehicleDay) -> Iterator[NotAssessable]:
+    """Yield "not assessable" where a session of the car may be missing: nobody asked what it did during it."""
+    if day.doubts.sessions is not None:
+        yield whole_day(day, day.doubts.sessions)
+
+
+def unless_permitted(day: VehicleDay, seen: Observation) -> Observation | NotAssessable:
+    """Return what was seen, or "not assessable" where a rejected row may have been the permit that excuses it."""
+    if day.doubts.permits is None:
+        return seen
+    return NotAssessable(seen.start_ms, seen.end_ms, day.doubts.permits)
+
+
+def thin_sampling(day: VehicleDay, when: Intervals) -> bool:
+    """Whether the fixes within a time are too far apart to tell training from driving."""
+    rate = day.fixes_per_min(when)
+    return not math.isnan(rate) and rate < MIN_FIXES_PER_MIN
+
+
+def pieces(when: Intervals, minus: Intervals, join_ms: int, over_ms: int) -> list[tuple[int, int, int]]:
+    """Return what of `when` lies outside `minus`: (start, end, ms that count), joined over short returns.
+
+    Pieces of which no more than `over_ms` counts are left out: at the limit a rule is kept.
+
+    >>> from trajectories.intervals import intervals
+    >>> pieces(intervals([(0, 100)]), intervals([(40, 50)]), 10, 89), pieces(intervals([(0, 90)]), intervals([]), 0, 90)
+    ([(0, 100, 90)], [])
+    """
+    left = subtract(when, minus)
+    out = []
+    for start, end in close_gaps(left, join_ms).tolist():
+        counts = total_ms(clip(left, start, end))
+        if counts > over_ms:
+            out.append((start, end, counts))
+    return out
+
+
+def session_of(day: VehicleDay, start_ms: int, end_ms: int) -> Session | None:
+    """Return the car's session that overlaps a time most, None where none does."""
+    overlaps = [(min(s.end_ms, end_ms) - max(s.start_ms, start_ms), s.session_id, s) for s in day.sessions]
+    best = max(overlaps, default=None, key=lambda o: (o[0], o[1]))
+    return best[2] if best is not None and best[0] > 0 else None
+
+
+def row_span(day: VehicleDay, start_ms: int, end_ms: int, note: str) -> tuple[RowSpan, ...]:
+    """Return the rows of a time as evidence, nothing where there are none."""
+    start, stop = day.rows(start_ms, end_ms)
+    return (RowSpan(start, stop, note),) if stop > start else ()
+
+
+def nearest_place_m(day: VehicleDay, start_ms: int, end_ms: int) -> npt.NDArray[np.float64]:
+    """Return the metres from the usable fixes of a time to the nearest approved place's edge (inf without places)."""
+    start, stop = day.rows(start_ms, end_ms)
+    rows = start + np.flatnonzero(day.columns.ok[start:stop])
+    east, north = day.columns.east_m[rows], day.columns.north_m[rows]
+    nearest = np.full(len(east), np.inf)
+    for zone_ix in range(len(day.places)):
+        np.minimum(nearest, day.places.depth_m(zone_ix, east, north), out=nearest)
+    return nearest

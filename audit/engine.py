@@ -1,0 +1,296 @@
+"""The engine asks every rule about every subject, puts the evidence under each answer, and accuses. Rules only see."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from audit.analysis import Analysis, Motion, analyse
+from audit.card import Value
+from audit.day import FeedNight, SessionRecord, TraineeDay, VehicleDay
+from audit.evidence import Trace, canonical, digest, finding_id, row_inputs, track_line
+from audit.explanations import because
+from audit.facts import Facts
+from audit.finding import Finding, NotAssessable, NotAssessed, Observation
+from audit.registry import Rule
+from audit.training import find_trainings
+from trajectories.intervals import intersect, intervals, subtract, total_ms
+from trajectories.minutes import MINUTE_MS
+from zones.declared import Session
+from zones.register import Vehicle
+
+_UNTRAINED_MS = 10 * MINUTE_MS  # shorter breaks belong to a lesson
+
+Subject = VehicleDay | TraineeDay | FeedNight
+"""What a rule is asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where evidence points to: rows of files with their digests, and the versions of the tools."""
+
+    trace: Trace
+    sha256: Mapping[str, str]
+    versions: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """Answers of the audit: findings, what was not assessable, and how far each session was confirmed."""
+
+    findings: list[Finding] = field(default_factory=list)
+    not_assessed: list[NotAssessed] = field(default_factory=list)
+    records: list[SessionRecord] = field(default_factory=list)
+
+    def add(self, other: Verdicts) -> None:
+        """Take in the answers of another batch."""
+        self.findings += other.findings
+        self.not_assessed += other.not_assessed
+        self.records += other.records
+
+
+def audit_batch(
+    motion: Motion | None, vehicle_ids: Sequence[str], facts: Facts, rules: Sequence[Rule], sources: Sources
+) -> Verdicts:
+    """Audit one batch of vehicles: a pure function of its arguments. Exam cars are passed over.
+
+    `motion`: the observed fleet of those of `vehicle_ids` that have fixes (None where none has).
+    """
+    out = Verdicts()
+    analysis = None if motion is None else analyse(motion, facts.places, facts.day, facts.recipe)
+    rows = {} if motion is None else {v: k for k, v in enumerate(motion.fleet.vehicle_ids)}
+    for vehicle_id in vehicle_ids:
+        day = vehicle_day(analysis, rows.get(vehicle_id), facts, vehicle_id)
+        if day.is_coach_car:
+            out.records += [session_record(day, s) for s in day.sessions]
+            out.add(_ask_all(rules, "vehicle", day, facts, sources))
+    return out
+
+
+def audit_trainees(facts: Facts, records: Iterable[SessionRecord], rules: Sequence[Rule], sources: Sources) -> Verdicts:
+    """Ask the rules on trainees, across cars."""
+    by_trainee: dict[str, list[SessionRecord]] = {}
+    for record in records:
+        by_trainee.setdefault(record.session.trainee_id, []).append(record)
+    out = Verdicts()
+    for trainee_id in sorted(by_trainee):
+        held = sorted(by_trainee[trainee_id], key=lambda r: (r.session.start_ms, r.session.session_id))
+        day = TraineeDay(facts.day, trainee_id, tuple(held), trainee_id in facts.damaged_trainees)
+        out.add(_ask_all(rules, "trainee", day, facts, sources))
+    return out
+
+
+def audit_feeds(facts: Facts, rules: Sequence[Rule], sources: Sources) -> Verdicts:
+    """Ask the rules on feeds."""
+    out = Verdicts()
+    for night in facts.night.feeds:
+        out.add(_ask_all(rules, "feed", night, facts, sources))
+    return out
+
+
+def vehicle_day(analysis: Analysis | None, k: int | None, facts: Facts, vehicle_id: str) -> VehicleDay:
+    """Put together everything known of one vehicle on the service day."""
+    vehicle = facts.vehicles[vehicle_id]
+    sessions = facts.sessions.get(vehicle_id, ())
+    feeds = facts.feeds.get(vehicle_id, ())
+    heard = analysis if k is not None else None
+    return VehicleDay(
+        day=facts.day,
+        vehicle=vehicle,
+        school=facts.schools.get(vehicle.school_id or ""),
+        feeds=feeds,
+        places=facts.places,
+        calendar=facts.calendar,
+        sessions=sessions,
+        exams=facts.exams.get(vehicle_id, ()),
+        permits=facts.permits,
+        outages=facts.outages_of(vehicle_id),
+        other_outages=facts.outages_beside(vehicle_id),
+        feed_peers=max((facts.night.peers.get(f, 0) for f in feeds), default=0),
+        replays=facts.night.replays.get(vehicle_id, ()),
+        doubts=facts.doubts_of(vehicle_id),
+        analysis=heard,
+        k=k or 0,
+        trainings=() if heard is None else find_trainings(heard, k or 0, facts.places, sessions, facts.recipe),
+    )
+
+
+def session_record(day: VehicleDay, session: Session) -> SessionRecord:
+    """Return how far the track confirms a session: its time without silence and without long untrained pieces."""
+    when = intervals([(session.start_ms, session.end_ms)])
+    seen = intersect(when, day.seen)
+    unseen_ms = total_ms(when) - total_ms(seen)
+    idle = subtract(when, day.trained_time())
+    long_idle = intervals((a, b) for a, b in idle.tolist() if b - a >= _UNTRAINED_MS)
+    reason = None
+    if day.track is None:
+        reason = day.doubts.fixes or "no-fixes"
+    elif unseen_ms > _UNTRAINED_MS:
+        reason = "silent"
+    return SessionRecord(session, day.vehicle, subtract(seen, long_idle), unseen_ms, reason)
+
+
+def _ask_all(rules: Sequence[Rule], kind: str, subject: Subject, facts: Facts, sources: Sources) -> Verdicts:
+    out = Verdicts()
+    for rule in rules:
+        if rule.subject == kind and not rule.is_retired:
+            out.add(ask(rule, subject, facts, sources))
+    return out
+
+
+def ask(rule: Rule, subject: Subject, facts: Facts, sources: Sources) -> Verdicts:
+    """Ask one rule about one subject and wrap what it saw."""
+    out = Verdicts()
+    day = subject.day
+    resolved = rule.resolve(day.date)
+    if resolved is None:
+        early = NotAssessable(day.start_ms, day.end_ms, "not-in-force")
+        out.not_assessed.append(_not_assessed(rule, subject, early))
+        return out
+    params, values = resolved
+    answers = list(rule.assess(subject, params))
+    counted: Counter[Any] = Counter()
+    seen = sorted((a for a in answers if isinstance(a, Observation)), key=lambda o: (o.start_ms, o.end_ms))
+    for observation in seen:
+        key = (observation.person_id, observation.trainee_id, observation.session_id)
+        case = _Case(rule, values, subject, observation, facts, sources)
+        out.findings.append(case.finding(counted[key]))
+        counted[key] += 1
+    unanswered = dict.fromkeys(a for a in answers if isinstance(a, NotAssessable))
+    out.not_assessed += [_not_assessed(rule, subject, a) for a in unanswered]
+    return out
+
+
+def _not_assessed(rule: Rule, subject: Subject, answer: NotAssessable) -> NotAssessed:
+    car = _car(subject)
+    vehicle_id = None if car is None else car.vehicle_id
+    return NotAssessed(subject.day.date, vehicle_id, rule.name, answer.start_ms, answer.end_ms, answer.reason)
+
+
+def _car(subject: Subject) -> Vehicle | None:
+    """Return the car a subject is, or (a trainee's) ended in; a feed is none."""
+    if isinstance(subject, VehicleDay):
+        return subject.vehicle
+    return subject.records[-1].vehicle if isinstance(subject, TraineeDay) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One observation, and all that its finding is made of."""
+
+    rule: Rule
+    values: Mapping[str, Value]
+    subject: Subject
+    seen: Observation
+    facts: Facts
+    sources: Sources
+
+    @property
+    def day(self) -> VehicleDay | None:
+        """The vehicle's day, where the rule was asked about a vehicle."""
+        return self.subject if isinstance(self.subject, VehicleDay) else None
+
+    @property
+    def vehicle(self) -> Vehicle | None:
+        """The car the observation names, or else the subject's."""
+        named = self.seen.vehicle_id
+        return _car(self.subject) if named is None else self.facts.vehicles[named]
+
+    @property
+    def feed(self) -> str | None:
+        """The feed the observation names, or else the car's first."""
+        return self.seen.feed or (self.day.feeds[0] if self.day is not None and self.day.feeds else None)
+
+    def finding(self, ordinal: int) -> Finding:
+        """Return the finding; `ordinal` counts the stretches of one matter on the day."""
+        rule, seen, vehicle = self.rule, self.seen, self.vehicle
+        school = self.facts.schools.get((vehicle.school_id if vehicle is not None else None) or "")
+        who = vehicle.vehicle_id if vehicle is not None else seen.feed
+        said = {**seen.measured, "feed": seen.feed}
+        found = Finding(
+            finding_id=finding_id(self.subject.day.date, rule.name, who, seen, ordinal),
+            content_digest="",
+            service_date=self.subject.day.date,
+            rule=rule.name,
+            rule_version=rule.card.version,
+            severity=rule.card.severity,
+            vehicle_id=vehicle.vehicle_id if vehicle is not None else None,
+            plate=vehicle.plate if vehicle is not None else None,
+            school_id=vehicle.school_id if vehicle is not None else None,
+            district=school.district if school is not None else None,
+            zone_id=seen.zone_id,
+            session_id=seen.session_id,
+            person_id=seen.person_id,
+            trainee_id=seen.trainee_id,
+            feed=self.feed,
+            start_ms=seen.start_ms,
+            end_ms=seen.end_ms,
+            confidence=None if seen.confidence is None else round(seen.confidence, 4),
+            confidence_basis=seen.confidence_basis,
+            summary_zh=rule.card.explanation_zh.format(**said),
+            summary_en=rule.card.explanation_en.format(**said),
+            evidence=self.evidence(),
+            geometry=self.geometry(),
+        )
+        return replace(found, content_digest=content_digest(found))
+
+    def geometry(self) -> Any:
+        """Return the part of the track that shows it; None where there is none."""
+        if self.day is None or self.day.track is None or not self.seen.rows:
+            return None
+        rows = [(r.start, r.stop) for r in self.seen.rows]
+        return track_line(self.day.track, rows, self.day.columns.ok, self.facts.recipe.gap_ms)
+
+    def evidence(self) -> dict[str, Any]:
+        """Return what the finding rests on, JSON-ready."""
+        seen, sources, card = self.seen, self.sources, self.rule.card
+        track = self.day.track if self.day is not None else None
+        out: dict[str, Any] = canonical(
+            {
+                "inputs": row_inputs(track, seen.rows, sources.trace, sources.sha256),
+                "registers": {f: d for f, d in sources.sha256.items() if "/" not in f},
+                "parameters": {
+                    n: {"value": v.value, "unit": v.unit, "since": v.since, "source": v.source}
+                    for n, v in self.values.items()
+                },
+                "measured": seen.measured,
+                "margins": seen.margins,
+                "excluded": [
+                    {"explanation": e.code, "because": because(e.code), "measured": e.measured, "needed": e.needed}
+                    for e in seen.excluded
+                ],
+                "zone": self.zone(),
+                "rule": {"version": card.version, "basis": list(card.basis)},
+                "recipe": self.facts.recipe.digest,
+                "versions": sources.versions,
+            }
+        )
+        return out
+
+    def zone(self) -> dict[str, Any] | None:
+        """Return the version of the place that counted that day; None where the finding names none in force."""
+        zone = next((z for z in self.facts.places.zones if z.zone_id == self.seen.zone_id), None)
+        if zone is None:
+            return None
+        return {
+            "zone_id": zone.zone_id,
+            "approval_no": zone.approval_no,
+            "valid_from": zone.valid_from,
+            "valid_to": zone.valid_to,
+            "geometry_sha256": digest(zone.geometry.wkt),
+        }
+
+
+def content_digest(found: Finding) -> str:
+    """Return the digest of everything a finding says, its own digest left out."""
+    fields = {name: getattr(found, name) for name in found.__slots__ if name not in {"content_digest", "geometry"}}
+    return digest({**fields, "geometry": None if found.geometry is None else found.geometry.wkt})
+
+
+def iter_sorted(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings in the order of the outputs: start, vehicle (none last), rule, id."""
+    yield from sorted(
+        findings, key=lambda f: (f.start_ms, f.vehicle_id is None, f.vehicle_id or "", f.rule, f.finding_id)
+    )

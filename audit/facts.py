@@ -1,0 +1,74 @@
+"""What the audit of a night rests on besides the fixes: registers, places, hours, and the night facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from audit.day import NOTHING, Doubts, FeedNight, Replay
+from trajectories.clock import ServiceDay
+from trajectories.intervals import Intervals, intersect, union
+from trajectories.recipe import Recipe
+from zones.declared import Exam, Permit, Session
+from zones.places import Places
+from zones.register import School, Vehicle
+from zones.schedule import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class NightFacts:
+    """What needs the whole night: small, and the same for every batch.
+
+    `outages`: when each feed was down for everybody; `peers`: cars heard per feed; `feeds`: how each feed's positions
+    fit; `suspect`: feeds whose positions are not trusted; `replays`: by vehicle.
+    """
+
+    outages: Mapping[str, Intervals] = field(default_factory=dict)
+    peers: Mapping[str, int] = field(default_factory=dict)
+    feeds: tuple[FeedNight, ...] = ()
+    suspect: frozenset[str] = frozenset()
+    replays: Mapping[str, tuple[Replay, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything about one service day that isn't a fix. Mappings are by vehicle_id or school_id."""
+
+    day: ServiceDay
+    places: Places
+    calendar: Calendar
+    vehicles: Mapping[str, Vehicle]
+    schools: Mapping[str, School]
+    sessions: Mapping[str, tuple[Session, ...]]
+    exams: Mapping[str, tuple[Exam, ...]]
+    permits: tuple[Permit, ...]
+    feeds: Mapping[str, tuple[str, ...]]
+    doubts: Mapping[str, Doubts]
+    damaged_trainees: frozenset[str] = frozenset()
+    recipe: Recipe = field(default_factory=Recipe)
+    night: NightFacts = field(default_factory=NightFacts)
+
+    def outages_of(self, vehicle_id: str) -> Intervals:
+        """Return when the feed of a car was down; a car with several feeds is silent only when all are."""
+        feeds = self.feeds.get(vehicle_id, ())
+        if not feeds:
+            return NOTHING
+        out = self.night.outages.get(feeds[0], NOTHING)
+        for name in feeds[1:]:
+            out = intersect(out, self.night.outages.get(name, NOTHING))
+        return out
+
+    def outages_beside(self, vehicle_id: str) -> Intervals:
+        """Return when feeds that are not the car's were down."""
+        out = NOTHING
+        for name, when in self.night.outages.items():
+            if name not in self.feeds.get(vehicle_id, ()):
+                out = union(out, when)
+        return out
+
+    def doubts_of(self, vehicle_id: str) -> Doubts:
+        """Return the doubts about a car, with the datum of its feeds."""
+        doubts = self.doubts.get(vehicle_id, Doubts())
+        if any(name in self.night.suspect for name in self.feeds.get(vehicle_id, ())):
+            return replace(doubts, positions="feed-datum")
+        return doubts

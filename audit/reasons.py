@@ -1,0 +1,26 @@
+"""Why a rule could not be answered: codes with their words in both languages (also for `not_assessed.csv`)."""
+
+from __future__ import annotations
+
+REASONS: dict[str, tuple[str, str]] = {
+    "no-fixes": ("该车当日无任何定位点", "the car has no fix that day"),
+    "feed-datum": ("数据源坐标系异常,位置不可信", "the feed's positions fit another datum than declared"),
+    "provider-error": ("地图服务商返回错误或数据缺页", "the provider answered with an error or left pages out"),
+    "feed-outage": ("数据源整体中断", "the whole feed was down"),
+    "sampling-too-thin": ("定位间隔过大,无法判断驾驶行为", "fixes are too far apart to tell training from driving"),
+    "silent": ("信号中断,期间行为不明", "the terminal was silent, so nothing is known of that time"),
+    "no-hours": ("该场地或路线未登记批准时间", "no approved hours are on file for the place"),
+    "no-route": ("课时未指明有效训练路线", "the session names no route in force"),
+    "undetermined": ("轨迹特征不足以判定", "the track is neither clearly training nor clearly plain driving"),
+    "register-damaged": ("登记资料有误行被拒收,可能涉及该车", "a rejected row of a register may have been about it"),
+    "unconfirmed": ("轨迹无法证实全部课时", "the track cannot confirm all declared time"),
+    "not-in-force": ("规则参数当日尚未生效", "no value of the rule was in force on the day"),
+    "few-places": ("可比对的训练记录不足", "too little declared training to compare positions with"),
+}
+
+
+def words(code: str) -> tuple[str, str]:
+    """Return a reason in Chinese and English; KeyError's message names the known codes."""
+    if code not in REASONS:
+        raise KeyError(f"unknown reason {code!r}; known: {', '.join(sorted(REASONS))}")
+    return REASONS[code]

@@ -1,0 +1,280 @@
+"""Where and when a car trained: yard work in a place, road work along a route, and both outside every place.
+
+Being outside a place is lawful; training there is not. Inside an approved ground ordinary yard motion is training;
+along a route it takes a declared session there, or following most of it; elsewhere the shape of the
+path alone must say it (see `trajectories.activity`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.analysis import Analysis
+from trajectories.activity import Run, lap_runs, spans_of, yard_runs
+from trajectories.intervals import Intervals, intersect, intervals, subtract, total_ms
+from trajectories.minutes import MINUTE_MS
+from trajectories.recipe import Recipe
+from trajectories.spans import Activity
+from zones.declared import Session
+from zones.following import follow
+from zones.places import KIND_CODES, Places
+from zones.zone import ZoneKind
+
+_LEAST = 0.5  # what is less likely than not is no training, whatever rule asks
+_ROUTE = KIND_CODES[ZoneKind.ROUTE]
+_ACTIVE_S = 6.0  # of a minute in motion
+_PAUSE_MIN = 10  # a break between two attempts; a longer one ends an episode
+_PARKING_MIN = 3  # arriving and parking, or pulling out, takes no longer
+_LESSON_MIN = (8.0, 1.0)  # in a ground: longer than parking, turning round or changing the driver takes
+_YARD_MOVING = (0.15, 0.03)
+_YARD_PATH_M = (250.0, 50.0)  # in 15 minutes; drift of a parked car makes below 100
+_COVERAGE = (0.75, 0.025)  # undeclared: most of the route; plain drives share up to two thirds of one with it
+_ROUTE_MIN = (20.0, 2.5)
+_DECLARED_M = 500.0  # with a session declared there: more than crossing it
+_REJOIN_MS = 10 * MINUTE_MS
+_IN_PLACE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One stretch of training; rows `start:stop` count from the track's first fix.
+
+    `zone_ix`: the place (index into `Places`), None outside every place. `declared`: on a route, whether a session
+    was declared there. `p`: how likely it was training at all.
+    """
+
+    activity: Activity
+    start_ms: int
+    end_ms: int
+    start: int
+    stop: int
+    zone_ix: int | None
+    p: float
+    path_m: float
+    extent_m: float = math.nan
+    moving_share: float = math.nan
+    repeated_share: float = math.nan
+    coverage: float = math.nan
+    n_laps: float = math.nan
+    declared: bool = False
+
+    @property
+    def minutes(self) -> float:
+        """Length in minutes."""
+        return (self.end_ms - self.start_ms) / MINUTE_MS
+
+    @property
+    def when(self) -> Intervals:
+        """The stretch as an interval."""
+        return intervals([(self.start_ms, self.end_ms)])
+
+
+def find_trainings(
+    analysis: Analysis, k: int, places: Places, sessions: Sequence[Session], recipe: Recipe
+) -> tuple[Training, ...]:
+    """Return the trainings of vehicle k of a batch in time order, those less likely than not left out."""
+    visits = analysis.visits.of(k)
+    if not (analysis.table.moving_s[k] > 0).any():
+        return ()
+    found: list[Training] = []
+    occupied = np.zeros(analysis.table.n_minutes)
+    times: list[tuple[int, Intervals]] = []
+    t_ms = analysis.motion.fleet.t_ms
+    for zone_ix in np.unique(visits.zone_ix).tolist():
+        of_zone = visits.zone_ix == zone_ix
+        pieces = [(int(a), int(b)) for a, b in zip(visits.start[of_zone], visits.stop[of_zone], strict=True)]
+        when = intervals((int(t_ms[a]), int(t_ms[b - 1]) + 1) for a, b in pieces)
+        times.append((zone_ix, when))
+        if places.kind_code[zone_ix] == _ROUTE:
+            found += _on_route(analysis, k, places, zone_ix, pieces, sessions)
+        else:
+            found += _in_ground(analysis, k, zone_ix, when)
+            _occupy(occupied, analysis, when)
+    for training in found:
+        if training.activity is Activity.ROAD_TRAINING:
+            _occupy(occupied, analysis, training.when)
+    found += _elsewhere(analysis, k, occupied < _IN_PLACE * MINUTE_MS, times, recipe)
+    return tuple(sorted(found, key=lambda t: (t.start_ms, t.end_ms, -1 if t.zone_ix is None else t.zone_ix)))
+
+
+def _occupy(occupied: npt.NDArray[np.float64], analysis: Analysis, when: Intervals) -> None:
+    """Add the milliseconds of intervals to the minutes they fall into."""
+    first, n = analysis.table.first_ms, len(occupied)
+    for start, end in when.tolist():
+        a, b = max(start - first, 0), min(end - first, n * MINUTE_MS)
+        while a < b:
+            m = a // MINUTE_MS
+            until = min(b, (m + 1) * MINUTE_MS)
+            occupied[m] += until - a
+            a = until
+
+
+def _in_ground(analysis: Analysis, k: int, zone_ix: int, when: Intervals) -> list[Training]:
+    table = analysis.table
+    out = []
+    for start, end in when.tolist():
+        lo, hi = max(table.minute_of(start), 0), min(table.minute_of(end - 1) + 1, table.n_minutes)
+        if hi - lo < _LESSON_MIN[0]:
+            continue
+        for a, b in _busy(analysis, k, lo, hi):
+            moving = float(table.moving_s[k, a:b].sum()) / 60.0 / (b - a)
+            path = float(table.path_m[k, a:b].sum())
+            p = _weakest((b - a, _LESSON_MIN), (moving, _YARD_MOVING), (path * 15.0 / max(b - a, 15), _YARD_PATH_M))
+            if p >= _LEAST:
+                span = max(start, table.start_ms(a)), min(end, table.start_ms(b))
+                out.append(_training(analysis, k, Activity.YARD_TRAINING, span, zone_ix, p, path, moving_share=moving))
+    return out
+
+
+def _on_route(
+    analysis: Analysis, k: int, places: Places, zone_ix: int, pieces: list[tuple[int, int]], sessions: Sequence[Session]
+) -> list[Training]:
+    """Return the trainings along one route: visits no further apart than ten minutes are one drive."""
+    motion = analysis.motion
+    t_ms = motion.fleet.t_ms
+    drives: list[tuple[int, int]] = []
+    for a, b in pieces:
+        if drives and t_ms[a] - t_ms[drives[-1][1] - 1] <= _REJOIN_MS:
+            drives[-1] = (drives[-1][0], b)
+        else:
+            drives.append((a, b))
+    here = intervals((s.start_ms, s.end_ms) for s in sessions if s.zone_id == places.zones[zone_ix].zone_id)
+    out = []
+    for a, b in drives:
+        drive = intervals([(int(t_ms[a]), int(t_ms[b - 1]) + 1)])
+        alone = _driven(analysis, k, subtract(drive, here))
+        for when, declared in ((intersect(drive, here), True), (alone, False)):
+            for start, end in when.tolist():
+                training = _along(analysis, k, places, zone_ix, (start, end), declared)
+                if training is not None:
+                    out.append(training)
+    return out
+
+
+def _driven(analysis: Analysis, k: int, when: Intervals) -> Intervals:
+    """Return the parts of a time in which the car was on the move, pauses of up to ten minutes included."""
+    table, out = analysis.table, []
+    for start, end in when.tolist():
+        lo, hi = max(table.minute_of(start), 0), min(table.minute_of(end - 1) + 1, table.n_minutes)
+        pieces = _busy(analysis, k, lo, hi)
+        out += [(max(start, table.start_ms(a)), min(end, table.start_ms(b))) for a, b in pieces]
+    return intervals(out)
+
+
+def _busy(analysis: Analysis, k: int, lo: int, hi: int) -> list[tuple[int, int]]:
+    """Return the runs of minutes in motion among lo..hi-1, joined over pauses of up to ten minutes.
+
+    A minute or two of motion before or after a longer pause is arriving or leaving, not the lesson.
+    """
+    active = analysis.table.moving_s[k, lo:hi] >= _ACTIVE_S
+    out = []
+    for a, b in _close(active, _PAUSE_MIN):
+        parts = _close(active[a:b], _PARKING_MIN)
+        while len(parts) > 1 and parts[0][1] - parts[0][0] <= _PARKING_MIN:
+            parts.pop(0)
+        while len(parts) > 1 and parts[-1][1] - parts[-1][0] <= _PARKING_MIN:
+            parts.pop()
+        out.append((lo + a + parts[0][0], lo + a + parts[-1][1]))
+    return out
+
+
+def _along(
+    analysis: Analysis, k: int, places: Places, zone_ix: int, span: tuple[int, int], declared: bool
+) -> Training | None:
+    """Return the training along a route within a time, None where it is none.
+
+    Within a session declared there more than a crossing is training; without one only following most of the route
+    is, because going home along a part of it is lawful.
+    """
+    motion, minutes = analysis.motion, (span[1] - span[0]) / MINUTE_MS
+    if minutes < (1 if declared else _ROUTE_MIN[0] / 2):
+        return None
+    lo, hi = (int(o) for o in motion.fleet.offsets[k : k + 2])
+    first, stop = lo + np.searchsorted(motion.fleet.t_ms[lo:hi], span)
+    rows = slice(int(first), int(stop))
+    line, half_width_m = places.corridor(zone_ix)
+    columns = motion.east_m[rows], motion.north_m[rows], motion.fleet.t_ms[rows], motion.ok[rows]
+    f = follow(line, half_width_m, places.margin_m, *columns)
+    followed_m = f.forward_m + f.backward_m
+    p = _weakest((f.coverage, _COVERAGE), (minutes, _ROUTE_MIN))
+    if declared and followed_m >= _DECLARED_M:
+        p = max(p, 0.99)
+    if p < _LEAST:
+        return None
+    measured = {"coverage": f.coverage, "n_laps": f.n_laps}
+    return _training(analysis, k, Activity.ROAD_TRAINING, span, zone_ix, p, followed_m, declared, **measured)
+
+
+def _elsewhere(
+    analysis: Analysis,
+    k: int,
+    among: npt.NDArray[np.bool_],
+    times: list[tuple[int, Intervals]],
+    recipe: Recipe,
+) -> list[Training]:
+    """Return trainings told by the shape of the path; those mostly within one place belong to it."""
+    motion, table = analysis.motion, analysis.table
+    lo, hi = (int(o) for o in motion.fleet.offsets[k : k + 2])
+    rows = lo + np.flatnonzero(motion.ok[lo:hi])
+    track = motion.fleet.t_ms[rows], motion.east_m[rows], motion.north_m[rows]
+    runs: list[Run] = yard_runs(table, k, analysis.p_yard, _LEAST, among)
+    runs += lap_runs(table, k, track, _LEAST, among, recipe.gap_ms)
+    out = []
+    for run in runs:
+        when = intervals([(run.start_ms, run.end_ms)])
+        inside = [(total_ms(intersect(when, at)), zone_ix) for zone_ix, at in times]
+        most, zone = max(inside, default=(0, -1))
+        zone_ix = zone if most >= _IN_PLACE * total_ms(when) else None
+        out.append(
+            _training(
+                analysis,
+                k,
+                run.activity,
+                (run.start_ms, run.end_ms),
+                zone_ix,
+                run.p,
+                run.path_m,
+                extent_m=run.extent_m,
+                moving_share=run.moving_share,
+                repeated_share=run.repeated_share,
+            )
+        )
+    return out
+
+
+def _training(
+    analysis: Analysis,
+    k: int,
+    activity: Activity,
+    span: tuple[int, int],
+    zone_ix: int | None,
+    p: float,
+    path_m: float,
+    declared: bool = False,
+    **measured: float,
+) -> Training:
+    lo, hi = (int(o) for o in analysis.motion.fleet.offsets[k : k + 2])
+    start, stop = np.searchsorted(analysis.motion.fleet.t_ms[lo:hi], span)
+    return Training(
+        activity, span[0], span[1], int(start), int(stop), zone_ix, p, path_m, declared=declared, **measured
+    )
+
+
+def _weakest(*signs: tuple[float, tuple[float, float]]) -> float:
+    z = min((value - threshold) / softness for value, (threshold, softness) in signs)
+    return 1.0 / (1.0 + math.exp(-max(min(z, 50.0), -50.0)))
+
+
+def _close(mask: npt.NDArray[np.bool_], longest: int) -> list[tuple[int, int]]:
+    out: list[tuple[int, int]] = []
+    for a, b in spans_of(mask):
+        if out and a - out[-1][1] <= longest:
+            out[-1] = (out[-1][0], b)
+        else:
+            out.append((a, b))
+    return out

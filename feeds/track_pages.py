@@ -1,0 +1,313 @@
+"""Feeds whose files are a provider's own answers, one page a file: `TERMINAL.PAGE.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from feeds.faults import FOUND_CHARS
+from feeds.ledger import Reject
+from feeds.text import UnreadableFile, clean_text, decode, encoding_warning, read_bytes
+from feeds.track_reader import FeedContext, TrackFeed
+from feeds.track_rows import FieldNames, RawRows, Unit, flag_disorder, judge
+from feeds.track_table import empty_table
+from trajectories.fleet import F8, I4, I8, U4, Flag
+
+BYTES_PER_POINT = 140  # of a page as the providers write it
+GZIP_RATIO = 9
+SUPPLEMENT_MARKS = ("supplement", "_supplement", "recoup")
+
+
+class NotAnAnswer(ValueError):
+    """A file that is not the provider's answer: truncated JSON, an HTML error page, another shape."""
+
+
+class ProviderError(Exception):
+    """An answer that says that the request failed."""
+
+    def __init__(self, code: str, message: str, advice: str) -> None:
+        """Keep the provider's code and message, and whether asking again helps."""
+        self.advice = advice
+        super().__init__(f"{code} {message}".strip())
+
+
+@dataclass(frozen=True, slots=True)
+class PointRun:
+    """The points of one track in one page, and how many the provider says the whole track has."""
+
+    key: str
+    declared: int | None
+    points: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PointColumns:
+    """The columns of a list of points, unjudged, in the feed's datum."""
+
+    t_ms: I8
+    lon_deg: F8
+    lat_deg: F8
+    speed_kmh: F8
+    heading_deg: F8
+    accuracy_m: F8
+    lag_ms: I4 | None = None
+    flags: U4 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one provider answers.
+
+    `answer(document)` gives the runs of points, or raises `ProviderError` or `NotAnAnswer`; `columns(points)` gets
+    dicts only.
+    """
+
+    answer: Callable[[Any], list[PointRun]]
+    columns: Callable[[list[dict[str, Any]]], PointColumns]
+    names: FieldNames
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Page:
+    """One file of a terminal."""
+
+    terminal: str
+    number: int
+    name: str
+
+
+def page_of(name: str) -> Page | None:
+    """Return what a file name says, None for another kind of name.
+
+    >>> page_of("TV.7.12.json.gz"), page_of("README.txt"), page_of(".1.json")
+    (Page(terminal='TV.7', number=12, name='TV.7.12.json.gz'), None, None)
+    """
+    stem = name.removesuffix(".gz")
+    if not stem.endswith(".json"):
+        return None
+    terminal, _, number = stem.removesuffix(".json").rpartition(".")
+    if not terminal.strip() or not (number.isascii() and number.isdigit() and len(number) < 10):
+        return None
+    return Page(terminal, int(number), name)
+
+
+class Completeness:
+    """Whether the pages of one terminal hold as many points as the provider said.
+
+    Walks the pages in order; a run that has all its points is followed by the next run (history of other days may
+    lie beside). A page that repeats another byte for byte brings nothing.
+
+    >>> pages = Completeness()
+    >>> pages.add(b"page 1", [PointRun("20", 3, [{}, {}])]); pages.missing()
+    1
+    >>> pages.add(b"page 2", [PointRun("20", 3, [{}])]); pages.missing()
+    0
+    """
+
+    def __init__(self) -> None:
+        """Start without a page."""
+        self._seen: set[bytes] = set()
+        self._state: dict[str, tuple[int, int]] = {}
+
+    def add(self, data: bytes, runs: Sequence[PointRun]) -> None:
+        """Count a page."""
+        digest = blake2b(data, digest_size=16).digest()
+        if digest in self._seen:
+            return
+        self._seen.add(digest)
+        for run in runs:
+            got, declared = self._state.get(run.key, (0, 0))
+            if got >= declared:
+                if got and not run.points:  # past the end: the count comes once more, and no points
+                    continue
+                got = declared = 0
+            self._state[run.key] = got + len(run.points), max(declared, run.declared or 0)
+
+    def missing(self) -> int:
+        """Return how many points are not there."""
+        return sum(max(0, declared - got) for got, declared in self._state.values())
+
+
+class PageFeed(TrackFeed):
+    """A feed of pages in one dialect. Pages are read when their terminal is."""
+
+    def __init__(self, context: FeedContext, dialect: Dialect) -> None:
+        """List the pages; no page is opened yet."""
+        super().__init__(context)
+        self._dialect = dialect
+        self._pages: dict[str, list[Page]] = {}
+        self._n_bytes = 0
+        self._first_source: dict[str, int] = {}
+        self._broken: dict[str, str] = {}
+        for path in context.paths():
+            self._list(path)
+        for pages in self._pages.values():
+            pages.sort()
+
+    def _list(self, path: Path) -> None:
+        page = page_of(path.name)
+        if page is None:
+            self.context.ledger.warn(
+                f"{self.context.relative(path)}: not read; expected a file named TERMINAL.PAGE.json"
+            )
+            return
+        self._pages.setdefault(page.terminal, []).append(page)
+        self._n_bytes += path.stat().st_size * (GZIP_RATIO if path.suffix == ".gz" else 1)
+
+    def terminals(self) -> tuple[str, ...]:
+        """Return the terminals that have a page, sorted."""
+        return tuple(sorted(self._pages))
+
+    def files(self) -> list[str]:
+        """Return the pages, relative to the bundle, sorted."""
+        return sorted(self._relative(page) for pages in self._pages.values() for page in pages)
+
+    def n_rows_estimate(self) -> int:
+        """Return a guess from the sizes of the files."""
+        return self._n_bytes // BYTES_PER_POINT
+
+    def broken_terminals(self) -> dict[str, str]:
+        """Return the terminals read so far whose pages are not all there, with a reason code."""
+        return dict(sorted(self._broken.items()))
+
+    def units(self, terminals: Sequence[str]) -> list[Unit]:
+        """Return the judged pages of these terminals, one unit for each track in a page."""
+        wanted = tuple(terminals)
+        return [unit for ix, terminal in enumerate(wanted) for unit in self._read_terminal(terminal, ix, wanted)]
+
+    def _relative(self, page: Page) -> str:
+        return f"{self.context.account_name}/{page.name}"
+
+    def _read_terminal(self, terminal: str, terminal_ix: int, terminals: tuple[str, ...]) -> list[Unit]:
+        units: list[Unit] = []
+        complete = Completeness()
+        for page in self._pages.get(terminal, ()):
+            data = b""
+            try:
+                data = read_bytes(self.context.folder / page.name)
+                runs = self._dialect.answer(self._document(data, page))
+            except ProviderError as error:
+                self._break(page, "provider-error", f"the provider answered {error} ({error.advice})")
+            except (UnreadableFile, NotAnAnswer) as error:
+                self._break(page, "unreadable-page", f"not an answer of the provider: {error}")
+                units.append(self._refused_page(page, terminal_ix, terminals, data))
+            else:
+                complete.add(data, runs)
+                units += self._judge_runs(page, runs, terminal_ix, terminals)
+        self._check_complete(terminal, complete)
+        return units
+
+    def _document(self, data: bytes, page: Page) -> Any:
+        text, note = decode(data)
+        if note is not None:
+            self.context.ledger.warn(encoding_warning(self._relative(page), note))
+        try:
+            return json.loads(text)
+        except RecursionError as error:
+            raise NotAnAnswer("nested too deeply") from error
+        except ValueError as error:  # a number of thousands of digits is one too
+            raise NotAnAnswer(f"not JSON: {error}" if text.strip() else "an empty file") from error
+
+    def _break(self, page: Page, reason: str, message: str) -> None:
+        self.context.ledger.warn(clean_text(f"{self._relative(page)}: {message}"))
+        self._broken.setdefault(page.terminal, reason)
+
+    def _refused_page(self, page: Page, terminal_ix: int, terminals: tuple[str, ...], data: bytes) -> Unit:
+        found = data[: 4 * FOUND_CHARS].decode("utf-8", "replace")[:FOUND_CHARS]
+        reject = Reject(self._relative(page), 0, "unreadable-page", "", clean_text(found))
+        return Unit(empty_table(terminals), [(terminal_ix, reject)])
+
+    def _judge_runs(
+        self, page: Page, runs: Sequence[PointRun], terminal_ix: int, terminals: tuple[str, ...]
+    ) -> list[Unit]:
+        first_source = self._first_source.get(page.name)
+        if first_source is None:
+            first_source = self.context.sources.add(self._relative(page), sum(len(run.points) for run in runs))
+            self._first_source[page.name] = first_source
+        units, row = [], 1
+        for run in runs:
+            raw = self._raw(run.points, row, first_source, terminal_ix, terminals)
+            unit = judge(raw, self._relative(page), self._dialect.names, _finder(run.points))
+            units.append(Unit(flag_disorder(unit.table), unit.rejects))
+            row += len(run.points)
+        return units
+
+    def _raw(
+        self, points: list[Any], row: int, first_source: int, terminal_ix: int, terminals: tuple[str, ...]
+    ) -> RawRows:
+        n = len(points)
+        if set(map(type, points)) - {dict}:
+            points = [point if isinstance(point, dict) else {} for point in points]
+        columns = self._dialect.columns(points)
+        return RawRows(
+            terminals,
+            np.full(n, terminal_ix, np.int32),
+            columns.t_ms,
+            columns.lon_deg,
+            columns.lat_deg,
+            columns.speed_kmh,
+            columns.heading_deg,
+            row,
+            first_source,
+            accuracy_m=columns.accuracy_m,
+            lag_ms=columns.lag_ms,
+            flags=columns.flags,
+        )
+
+    def _check_complete(self, terminal: str, complete: Completeness) -> None:
+        missing = complete.missing()
+        if missing and terminal not in self._broken:
+            numbers = {page.number for page in self._pages[terminal]}
+            gaps = sorted(set(range(1, max(numbers))) - numbers)[:10]
+            which = f"; page {', '.join(map(str, gaps))} absent" if gaps else ""
+            self.context.ledger.warn(
+                f"{self.context.account_name}/{terminal}: {missing} points fewer than the provider's count{which}"
+            )
+            self._broken[terminal] = "missing-page"
+
+
+def _finder(points: Sequence[Any]) -> Callable[[str, int], str]:
+    def found(name: str, i: int) -> str:
+        point = points[i]
+        value = point.get(name, "") if isinstance(point, dict) else point
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+    return found
+
+
+def field_of(points: Sequence[dict[str, Any]], name: str) -> list[Any]:
+    """Return one field of every point, None where absent."""
+    try:
+        return [point[name] for point in points]
+    except KeyError:
+        return [point.get(name) for point in points]
+
+
+def supplemented(points: Sequence[dict[str, Any]]) -> U4 | None:
+    """Flag the points that carry the provider's mark of an interpolated point; None when there is none."""
+    marks = [name for name in SUPPLEMENT_MARKS if any(name in point for point in points)]
+    if not marks:
+        return None
+    bits = [any(point.get(name) not in (None, 0, "", "0", False) for name in marks) for point in points]
+    return np.where(bits, np.uint32(Flag.SUPPLEMENTED), np.uint32(0)).astype(np.uint32)
+
+
+def whole_number(value: object) -> int | None:
+    """Return a count or code given as a number or a numeral, else None.
+
+    >>> whole_number("10000"), whole_number(3.0), whole_number("x"), whole_number(True)
+    (10000, 3, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+        return int(number) if number.is_integer() else None
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,109 @@
+"""What every track feed does alike: choose terminals, enter each row once, convert to WGS-84 once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from feeds.ledger import Ledger, SourceFiles
+from feeds.track_rows import Unit, book
+from feeds.track_table import TrackTable, concat, empty_table
+from geo.datum import Datum, to_wgs84
+from trajectories.clock import LocalTime
+
+
+@dataclass(frozen=True, slots=True)
+class FeedConfig:
+    """One `[feeds.NAME]` of `bundle.toml`."""
+
+    name: str
+    format: str
+    datum: Datum
+
+
+@dataclass(frozen=True, slots=True)
+class FeedContext:
+    """What a reader needs: the bundle's folder, the feed's configuration, the city's time, where to account."""
+
+    bundle: Path
+    config: FeedConfig
+    local: LocalTime
+    ledger: Ledger
+    sources: SourceFiles
+
+    @property
+    def folder(self) -> Path:
+        """The feed's folder."""
+        return self.bundle / "tracks" / self.config.name
+
+    @property
+    def account_name(self) -> str:
+        """The feed's name in the ledger."""
+        return f"tracks/{self.config.name}"
+
+    def relative(self, path: Path) -> str:
+        """Return a file's path relative to the bundle, with slashes."""
+        return path.relative_to(self.bundle).as_posix()
+
+    def paths(self) -> list[Path]:
+        """Return the feed's files by name; a missing or empty folder is warned of, and is a silent feed."""
+        found = sorted(p for p in self.folder.iterdir() if p.is_file()) if self.folder.is_dir() else []
+        if not found:
+            self.ledger.warn(f"{self.account_name}: the feed has no file")
+        return found
+
+
+class TrackFeed(ABC):
+    """One feed of a bundle.
+
+    A row is entered in the ledger when its terminal is first read (what belongs to no terminal: when its file is
+    opened or first decoded), so the account is complete, and the same however the reading was cut into batches, once
+    every terminal of `terminals()` was read.
+    """
+
+    def __init__(self, context: FeedContext) -> None:
+        """Keep the context."""
+        self.context = context
+        self._entered: set[str] = set()
+
+    @abstractmethod
+    def terminals(self) -> tuple[str, ...]:
+        """Return the feed's terminals, sorted."""
+
+    @abstractmethod
+    def files(self) -> list[str]:
+        """Return the feed's files, relative to the bundle, sorted."""
+
+    @abstractmethod
+    def n_rows_estimate(self) -> int:
+        """Return about how many rows the feed has (exact where a format tells)."""
+
+    @abstractmethod
+    def units(self, terminals: Sequence[str]) -> Iterable[Unit]:
+        """Yield the judged rows of these terminals, in the order of files and rows."""
+
+    def broken_terminals(self) -> dict[str, str]:
+        """Return the terminals read so far whose pages are not all there, with a reason code.
+
+        "provider-error" (the provider answered with an error), "unreadable-page", "missing-page".
+        """
+        return {}
+
+    def read(self, terminals: Sequence[str] | None = None) -> TrackTable:
+        """Return the kept rows of these terminals (all when None) in WGS-84; unknown terminals have no rows."""
+        wanted = self.terminals() if terminals is None else tuple(dict.fromkeys(terminals))
+        fresh = np.array([terminal not in self._entered for terminal in wanted], np.bool_)
+        tables = [empty_table(wanted)]
+        for unit in self.units(wanted):
+            book(self.context.ledger, self.context.account_name, unit, fresh)
+            tables.append(unit.table)
+        self._entered.update(wanted)
+        table = concat(tables)
+        if not len(table) or self.context.config.datum == Datum.WGS84:
+            return table
+        lon_deg, lat_deg = to_wgs84(table.lon_deg, table.lat_deg, self.context.config.datum)
+        return replace(table, lon_deg=lon_deg, lat_deg=lat_deg)

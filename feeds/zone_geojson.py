@@ -1,0 +1,66 @@
+"""Zones from GeoJSON (RFC 7946)."""
+
+from __future__ import annotations
+
+import json
+
+from shapely.geometry.base import BaseGeometry
+
+from feeds.faults import Fault
+from feeds.zone_rows import ShapeFault, ZoneRow
+from feeds.zone_shapes import from_geojson
+from geo.datum import Datum
+
+# RFC 7946 knows only this CRS, and older writers name it whatever the positions are: it says nothing.
+_SAYS_NOTHING = ("CRS84", "EPSG:4326", "EPSG::4326")
+
+
+def read_geojson(file: str, text: str, datum: Datum, faults: list[Fault]) -> list[ZoneRow]:
+    """The features of a FeatureCollection; `datum` is the bundle's. Faults of the file are added."""
+    try:
+        root = json.loads(text)
+    except json.JSONDecodeError as trouble:
+        where = f"{trouble.msg}, line {trouble.lineno} column {trouble.colno}"
+        faults.append(Fault(file, "is not JSON", found=where, hint="Was it cut off?", code="not-json"))
+        return []
+    except (ValueError, RecursionError) as trouble:  # a number of thousands of digits, brackets without end
+        faults.append(Fault(file, "is not JSON that can be read", found=str(trouble)[:80], code="not-json"))
+        return []
+    features = root.get("features") if isinstance(root, dict) and root.get("type") == "FeatureCollection" else None
+    if not isinstance(features, list):
+        expected = '{"type": "FeatureCollection", "features": [...]}'
+        faults.append(Fault(file, "is not a FeatureCollection", expected=expected, code="not-geojson"))
+        return []
+    crs = _crs(root)
+    return [_row(file, number, feature, datum, crs) for number, feature in enumerate(features, 1)]
+
+
+def _crs(root: dict[str, object]) -> str | None:
+    """The name of a CRS that the file states and that is not merely the default, or None."""
+    member = root.get("crs")
+    properties = member.get("properties") if isinstance(member, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
+    return name if isinstance(name, str) and not name.upper().endswith(_SAYS_NOTHING) else None
+
+
+def _row(file: str, number: int, feature: object, datum: Datum, crs: str | None) -> ZoneRow:
+    if not isinstance(feature, dict):
+        return ZoneRow(file, number, {}, ShapeFault("it is not a JSON object"), datum, is_json=True)
+    properties = feature.get("properties")
+    shape: BaseGeometry | ShapeFault
+    try:
+        shape = from_geojson(feature.get("geometry"))
+        if crs is not None:
+            shape, datum = _reprojected(shape, crs), Datum.WGS84
+    except ShapeFault as fault:
+        shape = fault
+    return ZoneRow(file, number, properties if isinstance(properties, dict) else {}, shape, datum, is_json=True)
+
+
+def _reprojected(shape: BaseGeometry, crs: str) -> BaseGeometry:
+    from feeds.zone_crs import CrsFault, way_to_wgs84  # noqa: PLC0415  # PROJ is slow to load and rarely needed here
+
+    try:
+        return way_to_wgs84(crs)(shape)
+    except CrsFault as fault:
+        raise ShapeFault(str(fault)) from fault

@@ -1,0 +1,140 @@
+"""The overview of a service day: approved places, where findings lie, and a list of them that can be filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from audit.finding import Finding
+from audit.reasons import REASONS
+from maps.assets import MARKERCLUSTER_CSS, MARKERCLUSTER_JS
+from maps.density import density
+from maps.entries import entry, in_order, people_of, relative_href
+from maps.people import People
+from maps.shapes import offsets, place, zone_shapes
+from maps.words import N_, RULES, Words, words
+from trajectories.clock import LocalTime
+from zones.zone import Zone
+
+LINKS = (
+    MARKERCLUSTER_JS,
+    MARKERCLUSTER_CSS,
+    "own:page.css",
+    "own:index.css",
+    "own:page.js",
+    "own:places.js",
+    "own:finding.js",
+    "own:index.js",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDay:
+    """What the overview shows of one service day of one city.
+
+    `schools` are names by school_id, `links` relative addresses of vehicle maps by finding_id, `not_assessed` counts
+    {rule: {reason: n}}. `labels` name rules and reasons in the page's language, where they shall not have their usual
+    names. `person_label` gives a person's role and pseudonym; without it nobody is named.
+    """
+
+    city: str
+    service_date: date
+    local: LocalTime
+    zones: tuple[Zone, ...]
+    findings: tuple[Finding, ...]
+    schools: Mapping[str, str]
+    links: Mapping[str, str]
+    not_assessed: Mapping[str, Mapping[str, int]]
+    n_vehicles: int
+    n_without_fixes: int
+    run_id: str
+    zone_hours: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    person_label: Callable[[str], str] | None = None
+
+
+def write_index(out_dir: Path, day: IndexDay, lang: str = "zh") -> Path:
+    """Write `index.html` into a folder (made if it is missing) and return its path.
+
+    ValueError where a link leads out of the folder's reach or `lang` is unknown.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    path = out_dir / "index.html"
+    path.write_text(render_index(day, lang), encoding="utf-8", newline="\n")
+    return path
+
+
+def render_index(day: IndexDay, lang: str = "zh") -> str:
+    """Return the page as text."""
+    from maps.page import Layer, render_page  # noqa: PLC0415 - Folium is slow to import
+
+    texts = words(lang)
+    findings = in_order(day.findings)
+    title = f"{texts('Findings to check')} · {day.city} · {day.service_date.isoformat()}"
+    layers = [
+        Layer("page", _page(day, texts, title)),
+        Layer("places", zone_shapes(day.zones, day.zone_hours, day.schools, texts("all"))),
+        Layer("index", _list(findings, day, texts)),
+    ]
+    return render_page(texts, title, layers, LINKS)
+
+
+def _page(day: IndexDay, texts: Words, title: str) -> dict[str, Any]:
+    return {
+        "kind": "index",
+        "words": texts.messages if texts.lang != "en" else {},
+        "title": title,
+        "heading": day.city,
+        "date": day.service_date.isoformat(),
+        "run": day.run_id,
+        "zone": day.local.name,
+        "offsets": offsets(day.local.service_day(day.service_date)),
+    }
+
+
+def _list(findings: list[Finding], day: IndexDay, texts: Words) -> dict[str, Any]:
+    label_of = day.person_label or (lambda _: texts(N_("a person")))
+    people = People(label_of, people_of(findings))
+    places = [place(f.geometry) for f in findings]
+    entries = [
+        {
+            **entry(f, texts, people, day.labels),
+            "school": None if f.school_id is None else day.schools.get(f.school_id, f.school_id),
+            "place": where,
+            "link": _link(f, day),
+        }
+        for f, where in zip(findings, places, strict=True)
+    ]
+    return {
+        "findings": entries,
+        "density": density([None if p is None else (p["at"][0], p["at"][1]) for p in places]),
+        "vehicles": day.n_vehicles,
+        "silent": day.n_without_fixes,
+        "notAssessed": [
+            [_rule(rule, day, texts), [[_reason(reason, day, texts), n] for reason, n in sorted(reasons.items())]]
+            for rule, reasons in sorted(day.not_assessed.items())
+        ],
+    }
+
+
+def _link(finding: Finding, day: IndexDay) -> str | None:
+    """The vehicle's map, opened at this finding."""
+    href = relative_href(day.links.get(finding.finding_id), f"finding {finding.finding_id}")
+    return (
+        href
+        if href is None or "#" in href
+        else f"{href}#finding={quote(finding.finding_id, safe='', errors='replace')}"
+    )
+
+
+def _rule(code: str, day: IndexDay, texts: Words) -> str:
+    return day.labels.get(code) or texts(RULES.get(code, code))
+
+
+def _reason(code: str, day: IndexDay, texts: Words) -> str:
+    zh, en = REASONS.get(code, (code, code))
+    return day.labels.get(code) or (zh if texts.lang == "zh" else en)

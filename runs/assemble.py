@@ -1,0 +1,73 @@
+"""A bundle and a service day turned into the facts of an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TypeVar
+
+import numpy as np
+
+from audit.day import Doubts
+from audit.facts import Facts
+from feeds.bundle import Bundle
+from feeds.faults import Fault, UnusableInput
+from geo.plane import LocalPlane
+from runs.door import TrackDoor
+from trajectories.clock import ServiceDay
+from trajectories.recipe import Recipe
+from zones.declared import Exam, Session
+from zones.history import zones_in_force
+from zones.places import Places
+from zones.schedule import Calendar
+
+MARGIN_M = 15.0
+"""How far a fix may lie outside a place that holds it: GNSS noise, datum conversion, digitising (formats.md 3.2)."""
+
+Declared = TypeVar("Declared", Session, Exam)
+
+
+def assemble(bundle: Bundle, day: ServiceDay, door: TrackDoor, recipe: Recipe) -> Facts:
+    """Return what the audit rests on besides the fixes; raises `UnusableInput` where no zone is in force that day."""
+    zones = zones_in_force(bundle.zones, day.date)
+    if not zones:
+        first, last = day.date - timedelta(days=1), day.date + timedelta(days=1)
+        hint = f"Check --date and the zones' valid_from and valid_to (looked from {first} to {last})."
+        raise UnusableInput([Fault("zones", f"no zone is in force on {day.date.isoformat()}", hint=hint)])
+    edges = np.array([z.geometry.bounds for z in zones])
+    middle = (float(edges[:, 0].min() + edges[:, 2].max()) / 2, float(edges[:, 1].min() + edges[:, 3].max()) / 2)
+    vehicles = door.vehicles()
+    trainees = {s.trainee_id for s in bundle.sessions}
+    return Facts(
+        day=day,
+        places=Places.build(zones, LocalPlane(*middle), MARGIN_M),
+        calendar=Calendar(bundle.windows, bundle.exceptions, day.local),
+        vehicles=vehicles,
+        schools={s.school_id: s for s in bundle.schools},
+        sessions=_of_day(bundle.sessions, day),
+        exams=_of_day(bundle.exams, day),
+        permits=bundle.permits,
+        feeds=door.feeds_of(),
+        doubts={v: _doubts(bundle, v, vehicles[v].school_id) for v in vehicles},
+        damaged_trainees=frozenset(t for t in trainees if bundle.damaged.sessions_of_trainee(t)),
+        recipe=recipe,
+    )
+
+
+def _of_day(declared: Iterable[Declared], day: ServiceDay) -> dict[str, tuple[Declared, ...]]:
+    """Return sessions or exams that touch the service day, by vehicle, by start."""
+    out: dict[str, list[Declared]] = {}
+    for d in declared:
+        if d.start_ms < day.end_ms and d.end_ms > day.start_ms:
+            out.setdefault(d.vehicle_id, []).append(d)
+    return {v: tuple(sorted(held, key=lambda d: (d.start_ms, d.end_ms))) for v, held in out.items()}
+
+
+def _doubts(bundle: Bundle, vehicle_id: str, school_id: str | None) -> Doubts:
+    damaged, word = bundle.damaged, "register-damaged"
+    return Doubts(
+        register=word if damaged.vehicle(vehicle_id) else None,
+        sessions=word if damaged.sessions_of(vehicle_id) else None,
+        permits=word if damaged.permits_of(vehicle_id, school_id) else None,
+        hours=frozenset(z.zone_id for z in bundle.zones if damaged.hours_of(z.zone_id)),
+    )

@@ -1,0 +1,72 @@
+"""One service day of one bundle, audited; nothing is written yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from audit.engine import Sources, iter_sorted
+from audit.finding import Finding
+from audit.registry import Rule
+from feeds.bundle import Bundle, read_bundle
+from feeds.digest import bundle_digests
+from feeds.ledger import Ledger
+from runs.assemble import assemble
+from runs.door import TrackDoor
+from runs.night import Night, audit_night
+from runs.office import rules_with
+from runs.progress import Progress, Stopwatch
+from runs.versions import versions
+from trajectories.recipe import Recipe
+
+EVIDENCE_FILES = frozenset(
+    {
+        "bundle.toml", "schools.csv", "vehicles.csv", "terminals.csv", "sessions.csv", "exams.csv", "permits.csv",
+        "schedules.csv", "exceptions.csv", "zones.geojson", "zones.gpkg", "zones.kml",
+        *(f"zones_{kind}.{part}" for kind in ("polygon", "line") for part in ("shp", "shx", "dbf", "prj", "cpg")),
+    }
+)  # fmt: skip
+"""What the rules on tracks read besides tracks; staff and cameras are not among it."""
+
+
+@dataclass(slots=True)
+class Audited:
+    """A night with what it was made from."""
+
+    bundle: Bundle
+    bundle_sha256: str
+    rules: tuple[Rule, ...]
+    door: TrackDoor
+    night: Night
+    findings: list[Finding]
+    ledger: Ledger
+    versions: dict[str, str]
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+
+def audit_bundle(
+    folder: Path,
+    day: date,
+    progress: Progress,
+    jobs: int = 1,
+    office: Path | None = None,
+    only: frozenset[str] | None = None,
+) -> Audited:
+    """Audit one service day of a bundle without writing anything."""
+    ledger, watch = Ledger(), Stopwatch()
+    with watch.measure("bundle"):
+        rules = rules_with(office)
+        bundle = read_bundle(folder, ledger)
+        digests, whole = bundle_digests(folder)
+    service_day = bundle.config.local.service_day(day)
+    with watch.measure("open"):
+        door = TrackDoor(bundle, service_day, ledger)
+        door.open()
+        facts = assemble(bundle, service_day, door, Recipe())
+    known = versions(rules)
+    named = {f: d for f, d in digests.items() if f.startswith("tracks/") or f.removesuffix(".gz") in EVIDENCE_FILES}
+    sources = Sources(door.sources.trace, named, known)
+    night = audit_night(door, facts, rules, sources, progress, watch, jobs, only)
+    findings = list(iter_sorted(night.verdicts.findings))
+    return Audited(bundle, whole, rules, door, night, findings, ledger, known, watch)

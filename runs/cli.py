@@ -1,0 +1,188 @@
+"""The command `trajaudit`. Only what the help needs is imported here; each command brings the rest itself."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runs.help_pages import Command, Group
+from runs.words import default_language, say
+
+EXIT_FAULT, EXIT_UNUSABLE, EXIT_DIFFERS = 1, 2, 3
+INPUT_ERRORS = {"feeds.faults.UnusableInput", "reports.publish.OutRefused"}
+
+
+class Lang(StrEnum):
+    """Languages of maps and summaries."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+app = typer.Typer(
+    name="trajaudit",
+    help=say("Finds out whether driver training happens where, when and by whom it is approved."),
+    cls=Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+LANG = Lang(default_language())
+Bundle = Annotated[Path, typer.Argument(help=say("The bundle's folder."), show_default=False)]
+Day = Annotated[
+    datetime,
+    typer.Option(
+        "--date", formats=["%Y-%m-%d"], help=say("The service day (04:00 to 04:00 local)."), show_default=False
+    ),
+]
+Office = Annotated[Path | None, typer.Option(help=say("TOML file with the office's own dated rule values."))]
+Json = Annotated[bool, typer.Option("--json", help=say("Print JSON."))]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=say("Print nothing but errors."))]
+Language = Annotated[Lang, typer.Option(help=say("Language of maps and summary."))]
+
+
+def _example(said: str, command: str) -> str:
+    return f"{said}\n\n" + say("Example:") + " " + command
+
+
+@app.command(
+    cls=Command,
+    help=_example(
+        say("Audit one service day of a bundle and write findings, reports and maps."),
+        "trajaudit audit sample_data/city --date 2026-03-18 --out out/sample",
+    ),
+)
+def audit(
+    bundle: Bundle,
+    day: Day,
+    out: Annotated[Path, typer.Option(help=say("Folder for the results; made with mode 0700."), show_default=False)],
+    lang: Language = LANG,
+    jobs: Annotated[int, typer.Option(min=1, help=say("Threads."))] = 1,
+    office: Office = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run the audit and show its summary."""
+    from runs.audit_run import Job, run_audit  # noqa: PLC0415
+    from runs.show import listener, show_outcome  # noqa: PLC0415
+
+    with listener(quiet or as_json, lang) as progress:
+        outcome = run_audit(Job(bundle, day.date(), out, lang, jobs, office), progress)
+    show_outcome(outcome, lang, quiet, as_json)
+
+
+@app.command(
+    cls=Command,
+    help=_example(
+        say("Work a finding out again from the bundle and say whether it is the same, or what differs."),
+        "trajaudit reproduce all --out out/sample --bundle sample_data/city",
+    ),
+)
+def reproduce(
+    finding: Annotated[str, typer.Argument(help=say("A finding_id, or `all`."), show_default=False)],
+    out: Annotated[Path, typer.Option(help=say("The results of the run."), show_default=False)],
+    bundle: Annotated[Path, typer.Option(help=say("The bundle it was made from."), show_default=False)],
+    office: Office = None,
+    lang: Language = LANG,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Reproduce and compare; exit code 3 where anything differs."""
+    from runs.reproduce import reproduce_findings  # noqa: PLC0415
+    from runs.show import listener, show_reproductions  # noqa: PLC0415
+
+    with listener(quiet or as_json, lang) as progress:
+        results = reproduce_findings(out, bundle, finding, office, progress, lang)
+    show_reproductions(results, lang, quiet, as_json)
+    if any(r.differences for r in results):
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+@app.command(
+    cls=Command,
+    help=_example(
+        say("List the rules, or explain one with its values as they stand on a day."), "trajaudit rules off-route"
+    ),
+)
+def rules(
+    rule: Annotated[str | None, typer.Argument(help=say("A rule's name."), show_default=False)] = None,
+    day: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help=say("The day asked about (today)."))
+    ] = None,
+    office: Office = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help=say("Print docs/RULES.md."))] = False,
+    lang: Language = LANG,
+    as_json: Json = False,
+) -> None:
+    """Show the rule cards."""
+    from runs.rules_text import show_rules  # noqa: PLC0415
+
+    asked = (day or datetime.now().astimezone()).date()
+    typer.echo(show_rules(rule, asked, office, lang, markdown, as_json))
+
+
+@app.command(
+    cls=Command,
+    help=_example(say("Check a bundle and tell all its faults at once."), "trajaudit validate sample_data/city"),
+)
+def validate(bundle: Bundle, lang: Language = LANG, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Validate; exit code 2 where an audit would refuse the bundle or leave out a register's row."""
+    from feeds.validate import validate_bundle  # noqa: PLC0415
+    from runs.show import show_report  # noqa: PLC0415
+
+    report = validate_bundle(bundle)
+    show_report(report, lang, quiet, as_json)
+    if report.faults or report.row_faults:
+        raise typer.Exit(EXIT_UNUSABLE)
+
+
+@app.callback(invoke_without_command=True, epilog=say("Example:") + " trajaudit audit --help")
+def _main(
+    version: Annotated[bool, typer.Option("--version", help=say("Print the version."))] = False,
+) -> None:
+    if version:
+        from runs.versions import program_version  # noqa: PLC0415
+
+        typer.echo(program_version())
+        raise typer.Exit
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line: exit 0, 2 for unusable input, 1 for a fault of the program."""
+    from runs.guard import NamesakeError, check_packages_are_ours  # noqa: PLC0415
+
+    try:
+        check_packages_are_ours()
+    except NamesakeError as error:
+        _fail(str(error), EXIT_FAULT)
+    try:
+        app(arguments, standalone_mode=True)
+    except Exception as error:
+        if not _says_what_is_wrong(error):
+            raise
+        # One line for each fault: a line end inside what was found must not look like another fault.
+        _fail("\n".join(" ".join(str(f).splitlines()) for f in getattr(error, "faults", [error])), EXIT_UNUSABLE)
+
+
+def _says_what_is_wrong(error: Exception) -> bool:
+    """Whether an error is about the input, not about the program; told by name, so that nothing is imported for it."""
+    names = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+    return bool(names & INPUT_ERRORS)
+
+
+def _fail(message: str, code: int) -> None:
+    from runs.show import safe_text  # noqa: PLC0415
+
+    typer.echo(safe_text(message), err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""The one door through which fixes come in: feeds read batch by batch, terminals turned into cars, days told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from audit.datum_check import shifted
+from feeds.bundle import Bundle
+from feeds.ledger import Ledger, Reject, SourceFiles
+from feeds.track_feed import TrackFeed, open_track_feed
+from feeds.track_rows import flag_name
+from feeds.track_table import Mask, TrackTable
+from geo.datum import Datum
+from trajectories.clock import ServiceDay
+from trajectories.fleet import I4, Flag, Fleet, build_fleet
+from zones.register import Vehicle
+
+CACHE_ROWS = 1_500_000
+"""Bundles up to this size are read once and kept; larger ones are read twice, so memory stays flat."""
+BATCH_CARS = 50
+CLEANING_FLAGS = (Flag.REPEAT, Flag.CONFLICT, Flag.SPIKE, Flag.STALE_CLOCK, Flag.DRIFT, Flag.COARSE)
+UNKNOWN_TERMINAL = "unknown-terminal"
+_OTHER_DAY = "other-day"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Cars read together: the service day's fixes, and older ones by car and day for comparison."""
+
+    feed: str
+    vehicle_ids: tuple[str, ...]
+    fleet: Fleet
+    history: Fleet | None
+    history_dates: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class TrackDoor:
+    """All feeds of a bundle on one service day.
+
+    A car is read from the feed the register names for it; another terminal of it in the same feed is merged, and a
+    terminal in another feed is read only where the first has no file of the car.
+    """
+
+    bundle: Bundle
+    day: ServiceDay
+    ledger: Ledger
+    sources: SourceFiles = field(default_factory=SourceFiles)
+    feeds: dict[str, TrackFeed] = field(default_factory=dict)
+    corrected: dict[str, Datum | None] = field(default_factory=dict)
+    cars: dict[str, dict[str, str]] = field(default_factory=dict)
+    _cache: dict[tuple[str, tuple[str, ...]], TrackTable] = field(default_factory=dict)
+    _strangers: set[str] = field(default_factory=set)
+    _counted: set[str] = field(default_factory=set)
+
+    def open(self) -> None:
+        """Open every feed and settle which terminal is which car's on this day."""
+        config = self.bundle.config
+        for feed in config.feeds:
+            self.feeds[feed.name] = open_track_feed(self.bundle.folder, feed, config.local, self.ledger, self.sources)
+        fitted: dict[str, dict[str, str]] = {name: {} for name in self.feeds}
+        for terminal in self.bundle.terminals:
+            if terminal.provider in fitted and terminal.holds_on(self.day.date):
+                fitted[terminal.provider][terminal.terminal_id] = terminal.vehicle_id
+        home = self._home(fitted)
+        self.cars = {
+            name: {t: v for t, v in fitted[name].items() if home.get(v) == name and t in set(feed.terminals())}
+            for name, feed in self.feeds.items()
+        }
+
+    def _home(self, fitted: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """Return each car's feed: the registered one where it has files of the car, else another that has."""
+        heard = {n: {v for t, v in fitted[n].items() if t in set(f.terminals())} for n, f in self.feeds.items()}
+        home: dict[str, str] = {}
+        for vehicle in self.vehicles().values():
+            names = [vehicle.provider, *sorted(n for n in self.feeds if n != vehicle.provider)]
+            home[vehicle.vehicle_id] = next((n for n in names if vehicle.vehicle_id in heard.get(n, ())), names[0])
+        return home
+
+    def vehicles(self) -> dict[str, Vehicle]:
+        """Return the register of the day by vehicle_id."""
+        return {v.vehicle_id: v for v in self.bundle.vehicles if v.holds_on(self.day.date)}
+
+    def feeds_of(self) -> dict[str, tuple[str, ...]]:
+        """Return which feed each car is read from (a car without files: the registered one)."""
+        out: dict[str, tuple[str, ...]] = {v.vehicle_id: (v.provider,) for v in self.vehicles().values()}
+        out.update({v: (name,) for name, cars in self.cars.items() for v in cars.values()})
+        return out
+
+    def rows(self) -> int:
+        """Return about how many rows all feeds have."""
+        return sum(feed.n_rows_estimate() for feed in self.feeds.values())
+
+    def plan(self, feed: str) -> list[tuple[str, ...]]:
+        """Return the batches of one feed: tuples of terminals in order, a car's terminals never apart."""
+        known = self.vehicles()
+        by_car: dict[str, list[str]] = {}
+        for terminal, vehicle_id in sorted(self.cars[feed].items()):
+            if vehicle_id in known:
+                by_car.setdefault(vehicle_id, []).append(terminal)
+        cars = sorted(by_car, key=lambda v: by_car[v][0])
+        return [tuple(t for v in cars[i : i + BATCH_CARS] for t in by_car[v]) for i in range(0, len(cars), BATCH_CARS)]
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield all batches of all feeds, in order."""
+        for name in self.feeds:
+            for terminals in self.plan(name):
+                yield self.read(name, terminals)
+
+    def read(self, feed: str, terminals: Sequence[str]) -> Batch:
+        """Read some terminals of one feed."""
+        table = self._table(feed, tuple(terminals))
+        owners = sorted({self.cars[feed][t] for t in terminals})
+        number = {v: i for i, v in enumerate(owners)}
+        vehicle_ix = np.array([number[self.cars[feed][t]] for t in table.terminal_ids], np.int32)[table.terminal_ix]
+        today = (table.t_ms >= self.day.start_ms) & (table.t_ms < self.day.end_ms)
+        fleet = _fleet(owners, vehicle_ix, table, today)
+        if today.all():
+            return Batch(feed, tuple(owners), fleet, None)
+        self._count_other_days(feed, terminals, int((~today).sum()))
+        history, dates = self._history(owners, vehicle_ix, table, ~today)
+        return Batch(feed, tuple(owners), fleet, history, dates)
+
+    def read_cars(self, vehicle_ids: Sequence[str]) -> Iterator[Batch]:
+        """Read single cars again, one batch each."""
+        for vehicle_id in vehicle_ids:
+            for name, cars in self.cars.items():
+                terminals = tuple(sorted(t for t, v in cars.items() if v == vehicle_id))
+                if terminals:
+                    yield self.read(name, terminals)
+
+    def read_strangers(self) -> None:
+        """Account for the terminals that are no registered car's on this day: their rows are rejected."""
+        known = self.vehicles()
+        for name, feed in self.feeds.items():
+            mine = {t for t, v in self.cars[name].items() if v in known}
+            for terminal in (t for t in feed.terminals() if t not in mine):
+                if (key := f"{name}/{terminal}") not in self._strangers:
+                    self._strangers.add(key)
+                    self._reject(name, terminal, feed.read((terminal,)))
+
+    def count_flags(self, fleets: Sequence[Fleet], feed: str) -> None:
+        """Enter the flags that cleaning set on one feed's fixes into its account (each batch once)."""
+        flagged = self.ledger.account(f"tracks/{feed}").flagged
+        for flag in CLEANING_FLAGS:
+            n = sum(int(np.count_nonzero(fleet.flags & np.uint32(flag))) for fleet in fleets)
+            if n:
+                flagged[flag_name(flag)] += n
+
+    def broken(self) -> dict[str, str]:
+        """Return cars of which the provider left something out, with the reason code."""
+        out = {}
+        for name, feed in self.feeds.items():
+            for terminal, reason in feed.broken_terminals().items():
+                if terminal in self.cars[name]:
+                    out[self.cars[name][terminal]] = "provider-error" if reason != "no-fixes" else reason
+        return out
+
+    def _table(self, feed: str, terminals: tuple[str, ...]) -> TrackTable:
+        key = (feed, terminals)
+        if key in self._cache:
+            table = self._cache[key]
+        elif len(terminals) == 1 and (held := self._held(feed, terminals[0])) is not None:
+            table = held
+        else:
+            table = self.feeds[feed].read(terminals)
+            if self.rows() <= CACHE_ROWS:
+                self._cache[key] = table
+        if feed not in self.corrected:
+            return table
+        declared = self.feeds[feed].context.config.datum
+        lon, lat = shifted(table.lon_deg, table.lat_deg, declared, self.corrected[feed])
+        return replace(table, lon_deg=lon, lat_deg=lat)
+
+    def _held(self, feed: str, terminal: str) -> TrackTable | None:
+        for (name, terminals), table in self._cache.items():
+            if name == feed and terminal in terminals:
+                return table.over((terminal,))
+        return None
+
+    def _count_other_days(self, feed: str, terminals: Sequence[str], n: int) -> None:
+        fresh = [t for t in terminals if f"{feed}/{t}" not in self._counted]
+        if fresh and len(fresh) == len(terminals):
+            self._counted.update(f"{feed}/{t}" for t in terminals)
+            self.ledger.account(f"tracks/{feed}").flagged[_OTHER_DAY] += n
+
+    def _history(
+        self, owners: Sequence[str], vehicle_ix: I4, table: TrackTable, other: Mask
+    ) -> tuple[Fleet, tuple[str, ...]]:
+        """Return the fixes of other service days as one fleet, a track for each car and day."""
+        local = self.day.local
+        rows = np.flatnonzero(other)
+        hour = table.t_ms[rows] // 3_600_000
+        dates = {int(h): local.service_date(int(h) * 3_600_000).isoformat() for h in np.unique(hour)}
+        keys = [(int(v), dates[int(h)]) for v, h in zip(vehicle_ix[rows], hour, strict=True)]
+        tracks = sorted(set(keys))
+        ix = {key: i for i, key in enumerate(tracks)}
+        number = np.zeros(len(table), np.int32)
+        number[rows] = [ix[k] for k in keys]
+        fleet = _fleet([owners[v] for v, _ in tracks], number, table, other)
+        return fleet, tuple(d for _, d in tracks)
+
+    def _reject(self, feed: str, terminal: str, table: TrackTable) -> None:
+        account = self.ledger.account(f"tracks/{feed}")
+        account.kept -= len(table)
+        for flag in Flag:
+            n = int(((table.flags & np.uint32(flag)) != 0).sum())
+            name = flag_name(flag)
+            if n and account.flagged[name] >= n:
+                account.flagged[name] -= n
+        for source in table.source.tolist():
+            file, row = self.sources.locate(source)
+            self.ledger.reject(f"tracks/{feed}", Reject(file, row, UNKNOWN_TERMINAL, "terminal_id", terminal))
+        if len(table):
+            self.ledger.warn(f"tracks/{feed}: terminal {terminal} is no registered car's on {self.day.date}")
+
+
+def _fleet(owners: Sequence[str], vehicle_ix: I4, table: TrackTable, rows: Mask) -> Fleet:
+    part = table if rows.all() else table.where(rows)
+    return build_fleet(
+        owners,
+        vehicle_ix if rows.all() else vehicle_ix[rows],
+        part.t_ms,
+        part.lon_deg,
+        part.lat_deg,
+        speed_mps=part.speed_mps,
+        heading_deg=part.heading_deg,
+        accuracy_m=part.accuracy_m,
+        lag_ms=part.lag_ms,
+        flags=part.flags,
+        source=part.source,
+    )

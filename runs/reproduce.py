@@ -1,0 +1,109 @@
+"""Work findings out again from their bundle and say whether they are the same, or what differs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from feeds.faults import Fault, UnusableInput
+from reports.geojson import feature
+from runs.audited import audit_bundle
+from runs.progress import Progress, Silent
+from runs.words import say
+
+_DIGEST = "content_digest"
+Feature = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """One finding worked out again; `differences` is empty where it is the same."""
+
+    finding_id: str
+    differences: tuple[str, ...]
+
+
+def reproduce_findings(
+    out: Path,
+    bundle: Path,
+    which: str,
+    office: Path | None = None,
+    progress: Progress | None = None,
+    lang: str = "en",
+) -> list[Reproduction]:
+    """Reproduce one finding of a run (by its id) or `all` of them.
+
+    Raises `UnusableInput` where OUT has no such finding or is no run.
+    """
+    recorded, run = _recorded(out)
+    wanted = recorded if which == "all" else {k: v for k, v in recorded.items() if k == which}
+    if not wanted and which != "all":
+        some = ", ".join(sorted(recorded)[:5])
+        fault = Fault(f"{out}/findings.geojson", "no such finding", found=which, expected=f"one of {some} ...")
+        raise UnusableInput([fault])
+    day = date.fromisoformat(run["service_date"])
+    again = audit_bundle(bundle, day, progress or Silent(), office=office, only=_cars(wanted, which))
+    local = again.bundle.config.local
+    found = {f.finding_id: json.loads(json.dumps(feature(f, local))) for f in again.findings}
+    told = {k: _differences(v, found.get(k), lang) for k, v in wanted.items()}
+    if run["bundle_sha256"] != again.bundle_sha256:  # by itself no difference: it may have changed elsewhere
+        cause = _then_now("bundle_sha256", run["bundle_sha256"][:16], again.bundle_sha256[:16], lang)
+        told = {k: [cause, *lines] if lines else [] for k, lines in told.items()}
+    return [Reproduction(k, tuple(lines)) for k, lines in told.items()]
+
+
+def _recorded(out: Path) -> tuple[dict[str, Feature], dict[str, Any]]:
+    try:
+        run = json.loads((out / "run.json").read_bytes())
+        findings = json.loads((out / "findings.geojson").read_bytes())
+        date.fromisoformat(run["service_date"])
+        run["bundle_sha256"][:16]
+        return {f["properties"]["finding_id"]: f for f in findings["features"]}, run
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        hint = "Name the folder that `trajaudit audit` wrote."
+        raise UnusableInput([Fault(str(out), f"holds no run of trajaudit ({error})", hint=hint)]) from error
+
+
+def _cars(wanted: dict[str, Feature], which: str) -> frozenset[str] | None:
+    """Return the cars to audit again; None (all) where a finding rests on several cars or on a feed."""
+    rules = {f["properties"]["rule"] for f in wanted.values()}
+    if which == "all" or rules & {"over-hours", "feed-datum"}:
+        return None
+    return frozenset(f["properties"]["vehicle_id"] for f in wanted.values())
+
+
+def _differences(before: Feature, after: Feature | None, lang: str) -> list[str]:
+    if after is None:
+        return [say("the finding is gone", lang)]
+    lines = _compare("", before["properties"], after["properties"], lang)
+    if before["geometry"] != after["geometry"]:
+        lines.append(say("geometry: another line", lang))
+    # The digest differs because something else does; alone, it is a difference of its own.
+    return [line for line in lines if not line.startswith(f"{_DIGEST}:")] or lines
+
+
+def _compare(path: str, before: Any, after: Any, lang: str) -> list[str]:
+    """Return the places at which two JSON values differ, with what stood there."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            line
+            for key in sorted({*before, *after})
+            for line in _compare(f"{path}.{key}" if path else key, before.get(key), after.get(key), lang)
+        ]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [line for i, (b, a) in pairs for line in _compare(f"{path}[{i}]", b, a, lang)]
+    return [] if before == after else [_then_now(path, before, after, lang)]
+
+
+def _then_now(place: str, before: Any, after: Any, lang: str) -> str:
+    said = say("{place}: {before} then, {after} now", lang)
+    return said.format(place=place, before=_short(before), after=_short(after))
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,121 @@
+"""The four labelled cities of ../shared/eval: recall and precision pooled, few false alarms in each, and true evidence."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from runs.audit_run import Job, Outcome, run_audit
+from runs.reproduce import reproduce_findings
+
+CITIES = {"a": "2026-03-18", "b": "2026-03-21", "c": "2026-09-05", "d": "2026-11-10"}
+RULES = {
+    "off-zone-training",
+    "off-route",
+    "out-of-hours",
+    "wrong-zone",
+    "undeclared-training",
+    "ghost-session",
+    "signal-gap",
+    "replayed-track",
+    "over-hours",
+    "feed-datum",
+}
+WANTED_POOLED = 0.95
+MOST_FALSE_IN_A_CITY = 1
+
+
+@pytest.fixture(scope="module")
+def labelled(root: Path) -> Path:
+    """The folder of the labelled cities; fails with a plain message where it is absent."""
+    folder = Path(os.environ.get("TRAJAUDIT_EVAL", root.parent / "shared" / "eval"))
+    if not folder.is_dir():
+        pytest.fail(f"the labelled cities are absent: no folder {folder} (set TRAJAUDIT_EVAL)")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scorer(labelled: Path) -> ModuleType:
+    """The scorer that comes with the cities."""
+    spec = importlib.util.spec_from_file_location("score", labelled / "score.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def runs(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Path, Path, Outcome]]]:
+    """Every city audited once: bundle, OUT and outcome."""
+    folder = tmp_path_factory.mktemp("cities")
+    done = {}
+    for city, day in CITIES.items():
+        with tarfile.open(labelled / f"city-{city}.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+        bundle, out = folder / f"city-{city}", folder / f"out-{city}"
+        done[city] = bundle, out, run_audit(Job(bundle, date.fromisoformat(day), out))
+    yield done
+
+
+@pytest.fixture(scope="module")
+def scores(
+    labelled: Path, scorer: ModuleType, runs: dict[str, tuple[Path, Path, Outcome]]
+) -> dict[str, dict[str, Any]]:
+    """The score of each city over the ten rules on tracks."""
+    return {
+        city: scorer.score(
+            json.loads((labelled / f"city-{city}.truth.json").read_text()),
+            json.loads((out / "findings.geojson").read_text()),
+            RULES,
+        )
+        for city, (_, out, _) in runs.items()
+    }
+
+
+def test_pooled_recall_and_precision_reach_what_is_wanted(scores: dict[str, dict[str, Any]]) -> None:
+    """Over all cities together at least 95 % of the labels are found and 95 % of the findings are true."""
+    found, missed, false = (sum(s[key] for s in scores.values()) for key in ("found", "missed", "false"))
+    print(
+        f"pooled recall {found / (found + missed):.3f}, precision {found / (found + false):.3f}, {found + missed} labels"
+    )
+
+    assert found / (found + missed) >= WANTED_POOLED, [s["missed_list"] for s in scores.values()]
+    assert found / (found + false) >= WANTED_POOLED, [s["false_list"] for s in scores.values()]
+
+
+@pytest.mark.parametrize("city", CITIES)
+def test_no_city_has_more_than_one_false_alarm(city: str, scores: dict[str, dict[str, Any]]) -> None:
+    """One false alarm a city is the most that is let pass."""
+    assert scores[city]["false"] <= MOST_FALSE_IN_A_CITY, scores[city]["false_list"]
+
+
+@pytest.mark.parametrize("city", CITIES)
+def test_every_finding_is_reproduced_from_the_bundle(city: str, runs: dict[str, tuple[Path, Path, Outcome]]) -> None:
+    """Working all findings of a city out again gives the same findings."""
+    bundle, out, outcome = runs[city]
+
+    again = reproduce_findings(out, bundle, "all")
+
+    assert len(again) == len(outcome.findings)
+    assert [r for r in again if r.differences] == []
+
+
+@pytest.mark.parametrize("city", CITIES)
+def test_rows_read_are_rows_kept_and_rows_rejected(city: str, runs: dict[str, tuple[Path, Path, Outcome]]) -> None:
+    """Every file and feed adds up, and every rejected row stands in rejects.parquet."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- slow to import
+
+    _, out, _ = runs[city]
+    rows = json.loads((out / "run.json").read_text())["rows"]
+
+    assert all(a["read"] == a["kept"] + sum(a["rejected"].values()) for a in rows.values())
+    assert pq.read_table(out / "rejects.parquet").num_rows == sum(sum(a["rejected"].values()) for a in rows.values())

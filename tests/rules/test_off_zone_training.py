@@ -1,0 +1,119 @@
+"""off-zone-training: training, not mere driving, outside every approved place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from tests.rules.guilty import guilty
+from tests.rules.world import (
+    DATE,
+    HOME,
+    NOWHERE,
+    STREETS,
+    WINDOWS,
+    ZONES,
+    Drive,
+    World,
+    area,
+    daily,
+    minutes,
+    only,
+    permit,
+    reasons,
+    share_within,
+    silent,
+    unanswered,
+)
+
+RULE = "off-zone-training"
+
+
+def test_yard_work_on_a_field_that_nobody_approved_is_found_from_start_to_end() -> None:
+    finding = only(guilty(RULE).ask(RULE))
+    assert share_within(finding, "9:00", "9:40") > 0.9
+    assert finding.zone_id is None
+    assert "场地训练" in finding.summary_zh
+
+
+def test_the_same_streets_again_and_again_are_road_training() -> None:
+    # 5 rounds of 3 km at 30 km/h with 4 lights of 20 s each: 5 x 7 min 20 s = 36 min 40 s.
+    finding = only(World({"V1": Drive("9:00", STREETS[0]).laps(STREETS, 5).to(HOME)}).ask(RULE))
+    assert minutes(finding) == pytest.approx(36.7, abs=1.5)
+    assert "反复行驶同一路段" in finding.summary_zh
+
+
+def test_at_exactly_the_shortest_time_that_counts_it_is_silent() -> None:
+    world = guilty(RULE)
+    measured = minutes(only(world.ask(RULE)))
+    assert silent(world.ask(RULE, min_minutes_min=measured))
+    only(world.ask(RULE, min_minutes_min=measured - 0.01))
+
+
+def test_at_exactly_the_margin_from_the_nearest_place_it_is_silent() -> None:
+    world = guilty(RULE)
+    away_m = only(world.ask(RULE)).evidence["margins"]["beyond_nearest_place_m"] + 15
+    assert silent(world.ask(RULE, margin_m=away_m + 1e-6)), "the evidence is rounded to the micrometre"
+    only(world.ask(RULE, margin_m=away_m - 0.01))
+
+
+def test_the_older_value_counts_until_the_day_on_which_the_new_one_begins() -> None:
+    world = guilty(RULE)
+    only(world.ask_under(RULE, "min_minutes_min", 60, 10, since=DATE))
+    assert silent(world.ask_under(RULE, "min_minutes_min", 60, 10, since=date(2026, 3, 19)))
+
+
+def test_what_is_likely_but_not_likely_enough_is_undetermined() -> None:
+    assert unanswered(guilty(RULE).ask(RULE, probability_share=0.9999999)) == {"undetermined"}
+
+
+def test_a_feed_of_one_fix_a_minute_is_too_thin_to_tell() -> None:
+    thin = World({"V1": Drive("9:00", (-1950, -1940), every_s=60).yard(40, NOWHERE)})
+    assert unanswered(thin.ask(RULE)) == {"sampling-too-thin"}
+
+
+def test_driving_far_and_standing_long_are_no_training() -> None:
+    plain = Drive("8:00").to((-3000, 3000), (2000, 3000), (2500, -2500), HOME, kmh=40).park(60)
+    assert silent(World({"V1": plain}).ask(RULE))
+
+
+def test_manoeuvres_of_five_minutes_to_park_are_no_training() -> None:
+    assert silent(World({"V1": Drive("9:00").to((-1950, -1940)).yard(5, NOWHERE).park(60).to(HOME)}).ask(RULE))
+
+
+def test_training_in_a_place_of_others_is_not_outside_every_place() -> None:
+    assert silent(guilty("wrong-zone").ask(RULE))
+
+
+@pytest.mark.parametrize("school", ["S1", "S2"])
+def test_an_approval_of_the_field_ends_it_whoever_holds_it(school: str) -> None:
+    with_field = replace(guilty(RULE), zones=(*ZONES, area("G3", NOWHERE, school)), windows=(*WINDOWS, daily("G3")))
+    assert silent(with_field.ask(RULE))
+
+
+def test_two_places_an_hour_apart_are_two_findings_with_two_ids() -> None:
+    drive = Drive("9:00", (-1950, -1940)).yard(30, NOWHERE).park(60).yard(30, NOWHERE).park(10)
+    first, second = World({"V1": drive}).ask(RULE).findings
+    assert first.end_ms < second.start_ms
+    assert first.finding_id != second.finding_id
+
+
+def test_a_lesson_with_a_cigarette_in_the_middle_is_one_finding() -> None:
+    drive = Drive("9:00", (-1950, -1940)).yard(30, NOWHERE).park(5).yard(30, NOWHERE).park(10)
+    assert share_within(only(World({"V1": drive}).ask(RULE)), "9:00", "10:05") > 0.9
+
+
+def test_a_permit_for_a_part_leaves_the_rest() -> None:
+    world = replace(guilty(RULE), permits=[permit("8:50", "9:20")])
+    assert share_within(only(world.ask(RULE)), "9:20", "9:40") > 0.8
+    assert silent(replace(world, permits=[permit("8:50", "9:32")]).ask(RULE)), "8 minutes are left, of 10 that count"
+
+
+def test_a_permit_that_names_a_place_does_not_excuse_outside_every_place() -> None:
+    only(replace(guilty(RULE), permits=[permit("4:00", "27:59", "G1")]).ask(RULE))
+
+
+def test_without_any_fix_the_day_is_not_assessable() -> None:
+    assert reasons(World().ask(RULE)) == {"no-fixes"}
