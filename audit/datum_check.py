@@ -27,7 +27,7 @@ from zones.zone import ZoneKind
 
 MAX_CARS = 40
 """So many cars of a feed tell its datum; more would only cost time."""
-_MIN_FIXES = 10
+_MIN_FIXES, _MAX_FIXES = 10, 200
 _YARD_P = 0.9
 
 
@@ -60,13 +60,18 @@ def check_feed(
 ) -> FeedNight:
     """Return how well the feed's cars (a batch of them) fit the places under each hypothesis."""
     units = _units(motion, places, sessions, day, recipe)
+    looked = np.unique(np.concatenate([rows for rows, _ in units])) if units else np.zeros(0, np.intp)
+    lon_deg, lat_deg = motion.fleet.lon_deg[looked], motion.fleet.lat_deg[looked]
     fits, centres = {}, {}
     for name, truly in hypotheses(declared).items():
-        lon, lat = shifted(motion.fleet.lon_deg, motion.fleet.lat_deg, declared, truly)
+        lon, lat = shifted(lon_deg, lat_deg, declared, truly)
         east, north = places.plane.to_metres(lon, lat)
-        shares = [_share(places, zone_ixs, east[rows], north[rows]) for rows, zone_ixs in units]
+        shares = []
+        for rows, zone_ixs in units:
+            at = np.searchsorted(looked, rows)
+            shares.append(_share(places, zone_ixs, east[at], north[at]))
         fits[name] = float(np.mean(shares)) if shares else 0.0
-        centres[name] = (np.nanmedian(lon), np.nanmedian(lat)) if len(lon) else (np.nan, np.nan)
+        centres[name] = (np.median(lon), np.median(lat)) if len(lon) else (np.nan, np.nan)
     best = max((n for n in sorted(fits) if n != str(declared)), key=lambda n: fits[n])
     offset = distance_m(*(np.atleast_1d(v) for v in (*centres[str(declared)], *centres[best])))
     t_ms = motion.fleet.t_ms
@@ -103,7 +108,7 @@ def _units(
             first, stop = lo + np.searchsorted(fleet.t_ms[lo:hi], [start, end])
             rows = first + np.flatnonzero(motion.ok[first:stop] & motion.moving[first:stop])
             if len(rows) >= _MIN_FIXES and zone_ixs:
-                out.append((rows, zone_ixs))
+                out.append((rows[:: max(1, len(rows) // _MAX_FIXES)], zone_ixs))
     return out
 
 

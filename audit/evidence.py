@@ -31,12 +31,10 @@ def canonical(value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         return {str(k): canonical(value[k]) for k in sorted(value, key=str)}
-    if isinstance(value, np.ndarray):
-        return canonical(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [canonical(v) for v in value]
     if isinstance(value, (set, frozenset)):
-        return [canonical(v) for v in sorted(value, key=str)]
+        value = sorted(value, key=str)
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [canonical(v) for v in value]
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, np.integer)):

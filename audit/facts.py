@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from audit.day import NOTHING, Doubts, FeedNight, Replay
 from trajectories.clock import ServiceDay
-from trajectories.intervals import Intervals, intersect, union
+from trajectories.intervals import Intervals, intersect, intervals, union
 from trajectories.recipe import Recipe
 from zones.declared import Exam, Permit, Session
 from zones.places import Places
@@ -51,12 +52,13 @@ class Facts:
     def outages_of(self, vehicle_id: str) -> Intervals:
         """Return when the feed of a car was down; a car with several feeds is silent only when all are."""
         feeds = self.feeds.get(vehicle_id, ())
-        if not feeds:
-            return NOTHING
-        out = self.night.outages.get(feeds[0], NOTHING)
-        for name in feeds[1:]:
-            out = intersect(out, self.night.outages.get(name, NOTHING))
-        return out
+        return reduce(intersect, (self._down(name) for name in feeds)) if feeds else NOTHING
+
+    def _down(self, feed: str) -> Intervals:
+        """Return when a feed was down: all day where it has several cars and none was heard."""
+        if feed not in self.night.peers and sum(feed in names for names in self.feeds.values()) > 1:
+            return intervals([(self.day.start_ms, self.day.end_ms)])
+        return self.night.outages.get(feed, NOTHING)
 
     def outages_beside(self, vehicle_id: str) -> Intervals:
         """Return when feeds that are not the car's were down."""

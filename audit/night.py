@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,18 +11,20 @@ import numpy.typing as npt
 
 from audit.analysis import Motion
 from audit.day import Replay
-from trajectories.fleet import F8, I8
-from trajectories.intervals import Intervals, close_gaps, intervals
+from trajectories.fleet import F8, I8, Fleet
+from trajectories.intervals import Intervals, close_gaps, intervals, union
 from trajectories.minutes import MINUTE_MS
-from trajectories.replay import Candidate, Crossings, check_replay, find_candidates, grid_crossings
-from trajectories.spans import SpanKind
+from trajectories.replay import Candidate, Crossings, check_replay, find_candidates, grid_crossings, rough_motion
+from zones.places import Places
 
 OUTAGE_SHARE = 0.9
 """A feed is down when at least this share of its cars, two or more, fall silent together ..."""
 OUTAGE_MIN = 3
 """... for at least this long (minutes)."""
-MIN_VOTES = 25
-"""Equal fingerprints at one time shift that make a pair worth checking: ten minutes of driving give twice as many."""
+DEAD_END_CARS = 3
+"""Two cars may well come home together; so many that do were cut off."""
+MIN_VOTES = 40
+"""Equal fingerprints at one time shift that make a pair worth checking: ten minutes of driving give as many."""
 BEST_PAIRS = 3
 """So many originals are compared with a track, those with the most equal fingerprints."""
 MIN_SHIFT_MS = 120_000
@@ -29,6 +32,7 @@ MIN_SHIFT_MS = 120_000
 TOLERANCE_M = 15.0
 """Two noisy fixes of one place are this far apart at most (p95 of a good terminal, twice)."""
 GAP_MS = 60_000
+_DAY_MS = 24 * 60 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +46,28 @@ class Presence:
     gaps: Intervals
 
 
-def presences(motion: Motion, feeds: Mapping[str, tuple[str, ...]]) -> list[Presence]:
-    """Return when each car of a batch was heard; cars without a fix are left out."""
+def presences(fleet: Fleet, gap_ms: int, feeds: Mapping[str, tuple[str, ...]]) -> list[Presence]:
+    """Return when each car of a batch was heard; cars without a fix are left out.
+
+    More than `gap_ms` without a fix is silence; any fix is a sign of life, whatever its flags.
+    """
+    t_ms = fleet.t_ms
+    before = np.flatnonzero(np.diff(t_ms) > gap_ms)
     out = []
-    for k, vehicle_id in enumerate(motion.fleet.vehicle_ids):
-        track = motion.fleet.track(k)
-        if len(track):
-            spans = motion.spans.of(k)
-            gap = spans.kind == SpanKind.GAP
-            gaps = intervals(zip(spans.start_ms[gap].tolist(), spans.end_ms[gap].tolist(), strict=True))
-            span = int(track.t_ms[0]), int(track.t_ms[-1])
-            out.append(Presence(vehicle_id, feeds.get(vehicle_id, ()), span[0], span[1], gaps))
+    for k, vehicle_id in enumerate(fleet.vehicle_ids):
+        start, stop = int(fleet.offsets[k]), int(fleet.offsets[k + 1])
+        if stop > start:
+            mine = before[np.searchsorted(before, start) : np.searchsorted(before, stop - 1)]
+            gaps = intervals(zip(t_ms[mine].tolist(), t_ms[mine + 1].tolist(), strict=True))
+            out.append(Presence(vehicle_id, feeds.get(vehicle_id, ()), int(t_ms[start]), int(t_ms[stop - 1]), gaps))
     return out
 
 
 def feed_outages(heard: Sequence[Presence]) -> dict[str, Intervals]:
     """Return when each feed was down: nearly all cars that were heard before and after are silent together.
 
-    A feed with one car cannot be told from its car, so it has no outages.
+    A feed with one car cannot be told from its car, so it has no outages. What came up or went down for nearly all cars
+    within minutes (three cars or more) was down before or after, as far as a day reaches.
     """
     out = {}
     for feed in sorted({f for p in heard for f in p.feeds}):
@@ -67,8 +75,22 @@ def feed_outages(heard: Sequence[Presence]) -> dict[str, Intervals]:
         edges = [(p.first_ms, 1, 0) for p in mine] + [(p.last_ms, -1, 0) for p in mine]
         for p in mine:
             edges += [(a, 0, 1) for a, _ in p.gaps.tolist()] + [(b, 0, -1) for _, b in p.gaps.tolist()]
-        out[feed] = _down(sorted(edges))
+        dead = _dead_ends([p.first_ms for p in mine], [p.last_ms for p in mine])
+        out[feed] = union(_down(sorted(edges)), dead)
     return out
+
+
+def _dead_ends(first_ms: Sequence[int], last_ms: Sequence[int]) -> Intervals:
+    """Return the time before nearly all cars were first heard together, and after they were last heard together."""
+    n = len(first_ms)
+    nearly_all = math.ceil(OUTAGE_SHARE * n)
+    came, went = sorted(first_ms)[:nearly_all], sorted(last_ms)[n - nearly_all :]
+    found = []
+    if n >= DEAD_END_CARS and came[-1] - came[0] <= OUTAGE_MIN * MINUTE_MS:
+        found.append((came[0] - _DAY_MS, came[0]))
+    if n >= DEAD_END_CARS and went[-1] - went[0] <= OUTAGE_MIN * MINUTE_MS:
+        found.append((went[-1], went[-1] + _DAY_MS))
+    return intervals(found)
 
 
 def _down(edges: Sequence[tuple[int, int, int]]) -> Intervals:
@@ -113,9 +135,11 @@ def trail(motion: Motion, k: int, date: str, of_day: bool) -> Trail:
     return Trail(motion.fleet.vehicle_ids[k], date, of_day, *columns)
 
 
-def crossings_of(motion: Motion, first_track: int) -> Crossings:
-    """Return the grid crossings of a batch, its tracks numbered from `first_track`."""
-    return grid_crossings(motion.fleet, motion.east_m, motion.north_m, motion.ok, motion.moving, first_track)
+def crossings_of(fleet: Fleet, places: Places, first_track: int) -> Crossings:
+    """Return the fingerprints of a batch as read, its tracks numbered from `first_track`."""
+    east_m, north_m = places.plane.to_metres(fleet.lon_deg, fleet.lat_deg)
+    every = np.ones(fleet.n_fixes, np.bool_)
+    return grid_crossings(fleet, east_m, north_m, every, rough_motion(fleet, east_m, north_m), first_track)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,14 +133,31 @@ class TrackDoor:
                     yield self.read(name, terminals)
 
     def read_strangers(self) -> None:
-        """Account for the terminals that are no registered car's on this day: their rows are rejected."""
+        """Account for the terminals that no car is read from on this day.
+
+        Rows of a terminal that is no registered car's that day are rejected; those of older days stay history, and a
+        registered car's second terminal in another feed is kept aside.
+        """
         known = self.vehicles()
         for name, feed in self.feeds.items():
             mine = {t for t, v in self.cars[name].items() if v in known}
             for terminal in (t for t in feed.terminals() if t not in mine):
                 if (key := f"{name}/{terminal}") not in self._strangers:
                     self._strangers.add(key)
-                    self._reject(name, terminal, feed.read((terminal,)))
+                    self._stranger(name, terminal, feed.read((terminal,)))
+
+    def _stranger(self, feed: str, terminal: str, table: TrackTable) -> None:
+        rows = [t for t in self.bundle.terminals if t.provider == feed and t.terminal_id == terminal]
+        car = next((t.vehicle_id for t in rows if t.holds_on(self.day.date)), None)
+        if car is not None and car in self.vehicles():
+            text = f"tracks/{feed}: terminal {terminal} is a second one of {car}, which is read from another feed"
+            self.ledger.warn(text)
+            return
+        other = (table.t_ms < self.day.start_ms) | (table.t_ms >= self.day.end_ms)
+        if rows and other.any():
+            self.ledger.account(f"tracks/{feed}").flagged[_OTHER_DAY] += int(other.sum())
+            table = table.where(~other)
+        self._reject(feed, terminal, table)
 
     def count_flags(self, fleets: Sequence[Fleet], feed: str) -> None:
         """Enter the flags that cleaning set on one feed's fixes into its account (each batch once)."""

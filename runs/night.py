@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from audit.rules.feed_datum import best_other
 from runs.door import Batch, TrackDoor
 from runs.progress import Progress, Stopwatch
 from trajectories.fleet import Fleet
+from trajectories.intervals import Intervals, intervals
 from trajectories.replay import Crossings
 
 T = TypeVar("T")
@@ -35,12 +36,11 @@ class Night:
 
 
 class Seen(NamedTuple):
-    """What the survey keeps of a batch: the day's motion and fingerprints, and those of older days."""
+    """What the survey keeps of a batch: when its cars were heard, and fingerprints of the day and of older days."""
 
-    motion: Motion
+    heard: list[Presence]
     crossings: Crossings
-    old: Motion | None
-    old_crossings: Crossings | None
+    older: Crossings | None
 
 
 def audit_night(
@@ -101,12 +101,13 @@ def _survey(door: TrackDoor, facts: Facts, progress: Progress, jobs: int) -> Nig
     progress.stage("survey", door.rows())
     with _mapped(jobs) as run:
         for batch, seen in run(_surveyor(facts), door.batches()):
-            heard += presences(seen.motion, facts.feeds)
+            heard += seen.heard
             parts.append(_numbered(seen.crossings, len(names)))
             names += [(v, facts.day.date.isoformat(), True) for v in batch.vehicle_ids]
-            if seen.old is not None and seen.old_crossings is not None:
-                parts.append(_numbered(seen.old_crossings, len(names)))
-                names += [(v, d, False) for v, d in zip(seen.old.fleet.vehicle_ids, batch.history_dates, strict=True)]
+            if batch.history is not None and seen.older is not None:
+                parts.append(_numbered(seen.older, len(names)))
+                dated = zip(batch.history.vehicle_ids, batch.history_dates, strict=True)
+                names += [(v, d, False) for v, d in dated]
             progress.advance(batch.fleet.n_fixes)
     pairs = replay_pairs(parts, [n[2] for n in names], [n[0] for n in names])
     trails = _trails(door, facts, names, {i for p in pairs for i in (p.early, p.late)})
@@ -114,16 +115,25 @@ def _survey(door: TrackDoor, facts: Facts, progress: Progress, jobs: int) -> Nig
     for p in heard:
         for feed in p.feeds:
             peers[feed] = peers.get(feed, 0) + 1
-    return replace(facts.night, outages=feed_outages(heard), peers=peers, replays=check_pairs(pairs, trails))
+    outages = {**_mute_feeds(facts, peers), **feed_outages(heard)}
+    return replace(facts.night, outages=outages, peers=peers, replays=check_pairs(pairs, trails))
+
+
+def _mute_feeds(facts: Facts, peers: Mapping[str, int]) -> dict[str, Intervals]:
+    """Return the feeds of two cars or more of which nothing at all was heard: down all day, whatever their cars did."""
+    cars: dict[str, int] = {}
+    for feeds in facts.feeds.values():
+        for feed in feeds:
+            cars[feed] = cars.get(feed, 0) + 1
+    whole = intervals([(facts.day.start_ms, facts.day.end_ms)])
+    return {feed: whole for feed, n in sorted(cars.items()) if n >= 2 and feed not in peers}
 
 
 def _surveyor(facts: Facts) -> Callable[[Batch], Seen]:
     def survey(batch: Batch) -> Seen:
-        motion = observe(batch.fleet, facts.places, facts.recipe)
-        if batch.history is None:
-            return Seen(motion, crossings_of(motion, 0), None, None)
-        old = observe(batch.history, facts.places, facts.recipe)
-        return Seen(motion, crossings_of(motion, 0), old, crossings_of(old, 0))
+        heard = presences(batch.fleet, facts.recipe.gap_ms, facts.feeds)
+        older = None if batch.history is None else crossings_of(batch.history, facts.places, 0)
+        return Seen(heard, crossings_of(batch.fleet, facts.places, 0), older)
 
     return survey
 

@@ -114,7 +114,8 @@ def _label_flips(
         for c in range(offsets[k], offsets[k + 1]):
             if flags[c] & bad:
                 continue
-            if a >= 0 and t_ms[b] - t_ms[a] <= flip_step_ms and t_ms[c] - t_ms[b] <= flip_step_ms:
+            near = a < 0 or _square(x[b] - x[a], y[b] - y[a]) <= flip_m * flip_m  # the usual case, without a root
+            if not near and t_ms[b] - t_ms[a] <= flip_step_ms and t_ms[c] - t_ms[b] <= flip_step_ms:
                 out, back = np.hypot(x[b] - x[a], y[b] - y[a]), np.hypot(x[c] - x[b], y[c] - y[b])
                 across = np.hypot(x[c] - x[a], y[c] - y[a])
                 slow = 1000.0 * min(out / (t_ms[b] - t_ms[a]), back / (t_ms[c] - t_ms[b]))
@@ -172,4 +173,11 @@ def _longest_chain(rows: I8, t_ms: I8, x: F8, y: F8, top_mps: float, slack_m: fl
 @njit(cache=True, nogil=True)
 def _reachable(t_ms: I8, x: F8, y: F8, i: int, j: int, top_mps: float, slack_m: float) -> bool:
     """Whether a car could get from fix i to fix j in the time between."""
-    return bool(np.hypot(x[j] - x[i], y[j] - y[i]) <= top_mps * (t_ms[j] - t_ms[i]) / 1000.0 + slack_m)
+    reach_m = top_mps * (t_ms[j] - t_ms[i]) / 1000.0 + slack_m
+    return bool(_square(x[j] - x[i], y[j] - y[i]) <= reach_m * reach_m)
+
+
+@njit(cache=True, nogil=True)
+def _square(dx: float, dy: float) -> float:
+    """Squared length: comparing it costs a tenth of a root."""
+    return dx * dx + dy * dy

@@ -53,7 +53,7 @@ class MinuteTable:
     @property
     def n_minutes(self) -> int:
         """Number of minutes (columns)."""
-        return self.path_m.shape[1]
+        return int(self.path_m.shape[1])
 
     def start_ms(self, minute: int) -> int:
         """Return when a minute begins, ms UTC."""
@@ -61,7 +61,7 @@ class MinuteTable:
 
     def minute_of(self, t_ms: int) -> int:
         """Return the minute an instant lies in (not clipped)."""
-        return (t_ms - self.first_ms) // MINUTE_MS
+        return int((t_ms - self.first_ms) // MINUTE_MS)
 
 
 def tabulate(
@@ -125,12 +125,12 @@ def _tabulate(
             fixes[k, m] += 1
             _widen(k, m, x[i], y[i], x_min, x_max, y_min, y_max)
             if prev < 0 or t_ms[i] - t_ms[prev] > gap_ms:
-                ax, ay, heading, prev = x[i], y[i], np.nan, i
+                ax, ay, heading, prev = x[i], y[i], np.nan, np.int64(i)
                 continue
             in_motion = 0.5 * moving[i] + 0.5 * moving[prev]
             _spread_seconds(seen_s[k], moving_s[k], t_ms[prev] - first_ms, t_ms[i] - first_ms, in_motion)
             step_ms = t_ms[i] - t_ms[prev]
-            prev = i
+            prev = np.int64(i)
             d = np.hypot(x[i] - ax, y[i] - ay)
             if d < _DEJITTER_M or in_motion == 0.0:  # a parked car's drift is no path
                 continue
@@ -140,20 +140,42 @@ def _tabulate(
                 turn = abs(new - heading)
                 turn_rad[k, m] += min(turn, 2 * np.pi - turn)
             heading = new
-            pieces = int(np.ceil(d / _RESAMPLE_M))
-            for p in range(1, pieces + 1):
-                f = p / pieces
-                along += d / pieces
-                vt = np.int64(t_ms[i] - (1 - f) * step_ms)
-                before, count, used = _pass(cells, k, ax + f * (x[i] - ax), ay + f * (y[i] - ay), along, vt, used)
-                if before >= 0:
-                    again_m[k, m] += d / pieces
-                    if count >= 2:
-                        thrice_m[k, m] += d / pieces
-                    e = (before - first_ms) // MINUTE_MS
-                    if 0 <= e < n_minutes:
-                        echo_m[k, e] += d / pieces
+            step = ax, ay, x[i], y[i], t_ms[i] - first_ms, step_ms
+            used = _revisit(cells, k, step, along, used, again_m[k], thrice_m[k], echo_m[k])
+            along += d
             ax, ay = x[i], y[i]
+
+
+@njit(cache=True, nogil=True)
+def _revisit(
+    cells: npt.NDArray[np.int64],
+    k: int,
+    step: tuple[float, float, float, float, int, int],
+    along: float,
+    used: int,
+    again_m: npt.NDArray[np.float32],
+    thrice_m: npt.NDArray[np.float32],
+    echo_m: npt.NDArray[np.float32],
+) -> int:
+    """Enter a step of the path, filled in, and credit what of it was passed before; return the cells in use.
+
+    `step`: from x, y to x, y; the time (ms from the first minute) at its end, and how long it lasted.
+    """
+    ax, ay, bx, by, end_ms, lasts_ms = step
+    d = np.hypot(bx - ax, by - ay)
+    pieces = int(np.ceil(d / _RESAMPLE_M))
+    for p in range(1, pieces + 1):
+        f = p / pieces
+        t = int(end_ms - (1 - f) * lasts_ms)
+        before, count, used = _pass(cells, k, ax + f * (bx - ax), ay + f * (by - ay), along + f * d, t, used)
+        if before >= 0:
+            m, e = end_ms // MINUTE_MS, before // MINUTE_MS
+            again_m[m] += d / pieces
+            if count >= 2:
+                thrice_m[m] += d / pieces
+            if 0 <= e < len(echo_m):
+                echo_m[e] += d / pieces
+    return used
 
 
 @njit(cache=True, nogil=True)
@@ -189,8 +211,8 @@ def _pass(
 ) -> tuple[int, int, int]:
     """Enter a path vertex; return when the place was passed before (-1: never), how often, and the cells in use."""
     cx, cy = int(np.floor(x / _CELL_M)), int(np.floor(y / _CELL_M))
-    s = np.int64(along)
-    before, count, own = np.int64(-1), np.int64(0), 0
+    s = int(along)
+    before, count, own = -1, 0, 0
     if used > _TABLE // 2:  # a track that fills half the table starts afresh
         cells[:, 1] = 0
         used = 0
@@ -204,13 +226,8 @@ def _pass(
                 own = h
             if cells[h, 1] != k + 1:
                 continue
-            seen, c = np.int64(-1), np.int64(0)
-            if s - cells[h, 2] > _BACK_M and t - cells[h, 3] > _BACK_MS:
-                seen, c = cells[h, 3], cells[h, 6]
-            elif cells[h, 5] >= 0 and s - cells[h, 4] > _BACK_M and t - cells[h, 5] > _BACK_MS:
-                seen, c = cells[h, 5], cells[h, 6] - 1
-            if seen >= 0 and t - seen <= _FORGET_MS:
-                before, count = max(before, seen), max(count, c)
+            seen, c = _last_pass(cells, h, s, t)
+            before, count = max(before, seen), max(count, c)
     if cells[own, 1] != k + 1:
         cells[own, 0], cells[own, 1] = cx * 4_000_037 + cy, k + 1
         cells[own, 5], cells[own, 6] = -1, count + 1
@@ -221,3 +238,16 @@ def _pass(
         cells[own, 6] = max(cells[own, 6], count) + recent
     cells[own, 2], cells[own, 3] = s, t
     return before, count, used
+
+
+@njit(cache=True, nogil=True)
+def _last_pass(cells: npt.NDArray[np.int64], h: int, s: int, t: int) -> tuple[int, int]:
+    """Return when a cell was last passed far enough back to count, and how often till then; (-1, 0) if never."""
+    seen, count = -1, 0
+    if s - cells[h, 2] > _BACK_M and t - cells[h, 3] > _BACK_MS:
+        seen, count = int(cells[h, 3]), int(cells[h, 6])
+    elif cells[h, 5] >= 0 and s - cells[h, 4] > _BACK_M and t - cells[h, 5] > _BACK_MS:
+        seen, count = int(cells[h, 5]), int(cells[h, 6]) - 1
+    if seen < 0 or t - seen > _FORGET_MS:
+        return -1, 0
+    return seen, count

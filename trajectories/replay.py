@@ -25,6 +25,7 @@ _TICK_MS = 4_000  # seconds between marks are told apart by so much
 _LONGEST_MS = 20 * 60_000  # a fingerprint spans no more
 _ALONG_M = 50.0
 _BIN_MS = 4_000
+_STEP_M, _CRAWL_MPS = 4.0, 0.8  # a parked car's noise makes shorter or slower steps
 _GROUP = 200  # of more equal fingerprints only the first this many are compared
 
 
@@ -74,6 +75,26 @@ def grid_crossings(fleet: Fleet, east_m: F8, north_m: F8, ok: Bools, moving: Boo
     for part in (place[middle], place[last], early // _TICK_MS, late // _TICK_MS):
         key = (key ^ (key >> 29)) * np.int64(-4658895280553007687) + part  # splitmix64's multiplier
     return Crossings(key[one], t_ms[first][one], track[first][one] + first_track)
+
+
+def rough_motion(fleet: Fleet, east_m: F8, north_m: F8) -> Bools:
+    """Return for each fix of a fleet whether a step in motion ends or begins there, without cleaning; shape (n_fixes,).
+
+    Good enough for fingerprints, which a bad fix spoils but never makes.
+    """
+    out = np.zeros(fleet.n_fixes, np.bool_)
+    _rough_motion(fleet.offsets, fleet.t_ms, east_m, north_m, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _rough_motion(offsets: I8, t_ms: I8, x: F8, y: F8, out: Bools) -> None:
+    for k in range(len(offsets) - 1):
+        for i in range(offsets[k] + 1, offsets[k + 1]):
+            dx, dy, dt_s = x[i] - x[i - 1], y[i] - y[i - 1], (t_ms[i] - t_ms[i - 1]) / 1000.0
+            way2 = dx * dx + dy * dy
+            if way2 > _STEP_M * _STEP_M and way2 > (_CRAWL_MPS * dt_s) ** 2:
+                out[i] = out[i - 1] = True
 
 
 def find_candidates(parts: list[Crossings], min_votes: int, min_shift_ms: int) -> list[Candidate]:

@@ -1,4 +1,4 @@
-"""Rule cards hold what they promise: every value dated and sourced, every measure that the words ask for is measured."""
+"""Rule cards hold what they promise: every value has a date, a unit and a source, every word its language."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def explanations_in_the_rules() -> set[str]:
         if file.name.endswith(".py"):
             for node in ast.walk(ast.parse(file.read_text("utf-8"))):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Explanation":
-                    found |= {c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)}
+                    parts = (c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant))
+                    found |= {part for part in parts if isinstance(part, str)}
     return found
 
 
@@ -139,7 +140,7 @@ def test_a_fault_of_a_card_is_named_with_its_file(old: str, new: str, fault: str
 
 
 def test_all_faults_of_a_card_are_told_at_once() -> None:
-    with pytest.raises(CardError, match="version is missing; .*status"):
+    with pytest.raises(CardError, match=r"version is missing; .*status"):
         parse_card("some-rule", GOOD.replace('version = "1"', "").replace('"in force"', '"valid"'))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from shapely import Polygon
 
 from audit.analysis import observe
 from audit.datum_check import check_feed, hypotheses, shifted
@@ -28,7 +29,7 @@ TO_AND_FRO_M = 0.5
 """What reading, undoing and reading right may leave: both inverses are iterated to far below it."""
 
 
-@pytest.mark.parametrize(("declared", "truly"), WRONG, ids=lambda d: str(d))
+@pytest.mark.parametrize(("declared", "truly"), WRONG, ids=str)
 def test_every_datum_declared_as_every_other_is_told_apart(declared: Datum, truly: Datum) -> None:
     world = checked(HONEST, declared, truly)
     (night,) = world.night.feeds
@@ -52,7 +53,7 @@ def test_the_right_datum_is_silent(datum: Datum) -> None:
     assert silent(world.ask(RULE))
 
 
-@pytest.mark.parametrize(("declared", "truly"), WRONG, ids=lambda d: str(d))
+@pytest.mark.parametrize(("declared", "truly"), WRONG, ids=str)
 def test_read_as_what_they_truly_are_positions_come_back_to_their_place(declared: Datum, truly: Datum) -> None:
     for lon, lat in CITIES.values():
         plane = LocalPlane(lon, lat)
@@ -85,8 +86,6 @@ def abroad(lon_deg: float, lat_deg: float) -> tuple[Places, LocalPlane]:
     """G1 somewhere else."""
     plane = LocalPlane(lon_deg, lat_deg)
     ring = plane.to_degrees(np.array([0.0, 100, 100, 0]), np.array([0.0, 0, 120, 120]))
-    from shapely import Polygon
-
     g1 = World().zones[0]
     zone = Zone("G1", g1.kind, g1.name, Polygon(np.column_stack(ring)), g1.school_ids, g1.parts)
     return Places.build([zone], plane, 15.0), plane

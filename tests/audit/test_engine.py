@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from audit.engine import audit_batch, audit_feeds, audit_trainees, iter_sorted
 from audit.evidence import digest
-from audit.finding import NotAssessable, Observation
-from audit.registry import load_rules
+from audit.finding import Finding, NotAssessable, Observation
+from audit.registry import Rule, load_rules
 from tests.rules.guilty import MIDDLE, guilty
 from tests.rules.world import (
     DATE,
@@ -25,9 +26,10 @@ from tests.rules.world import (
     session,
     vehicle,
 )
+from zones.register import Use
 
 
-def answering(name: str, *answers: Observation | NotAssessable):  # type: ignore[no-untyped-def]
+def answering(name: str, *answers: Observation | NotAssessable) -> Rule:
     """A rule of that name which has these answers to every question."""
     return replace(rule_named(name), assess=lambda day, params: iter(answers))
 
@@ -35,7 +37,7 @@ def answering(name: str, *answers: Observation | NotAssessable):  # type: ignore
 GAP = {"minutes": 20.0, "session_min": 60.0, "whole_zh": "", "whole_en": ""}
 
 
-def seen(start: str, end: str, **more: object) -> Observation:
+def seen(start: str, end: str, **more: Any) -> Observation:
     return Observation(at(start), at(end), **{"measured": GAP, **more})
 
 
@@ -147,10 +149,11 @@ def test_one_batch_or_two_give_the_same_findings() -> None:
     whole, rules = World(drives), load_rules()
     apart = [World({v: d}) for v, d in drives.items()]
     together = audit_batch(whole.motion, ["V1", "V2"], whole.facts, rules, SOURCES).findings
-    alone = [f for w, v in zip(apart, drives, strict=True) for f in audit_batch(w.motion, [v], w.facts, rules, SOURCES).findings]
+    answers = [audit_batch(w.motion, [v], w.facts, rules, SOURCES) for w, v in zip(apart, drives, strict=True)]
+    alone = [f for verdicts in answers for f in verdicts.findings]
     assert {f.rule for f in together} == {"wrong-zone", "undeclared-training"}
 
-    def content(findings):  # type: ignore[no-untyped-def]
+    def content(findings: list[Finding]) -> list[tuple[object, ...]]:
         return [(f.finding_id, f.start_ms, f.summary_zh, digest(f.evidence["measured"])) for f in findings]
 
     assert content(together) == content(alone)
@@ -191,8 +194,6 @@ def test_a_session_of_a_car_without_fixes_is_confirmed_by_nothing() -> None:
 
 
 def test_sessions_of_exam_cars_leave_no_record() -> None:
-    from zones.register import Use
-
     world = World({}, [session("9:00", "12:00")], vehicles=[vehicle(use=Use.EXAM)])
     assert world.audit([]).records == []
 

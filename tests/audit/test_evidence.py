@@ -6,8 +6,10 @@ import json
 import math
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from audit.evidence import canonical, digest, finding_id, track_line
 from audit.finding import Observation
 from tests.rules.guilty import MIDDLE, guilty
 from tests.rules.world import DATE, Drive, World, at, fleet_of, only, session
+from trajectories.fleet import Track
 
 LESSON = Observation(at("9:00"), at("10:00"), session_id="K1", trainee_id="L1")
 
@@ -71,7 +74,7 @@ def test_a_late_fix_changes_the_digest_and_not_the_id() -> None:
 @pytest.mark.parametrize(
     "change", [{"end_ms": 1}, {"plate": "沪B·1学"}, {"summary_zh": "…"}, {"geometry": None}, {"confidence": 0.5}]
 )
-def test_whatever_a_finding_says_is_in_its_digest(change: dict[str, object]) -> None:
+def test_whatever_a_finding_says_is_in_its_digest(change: dict[str, Any]) -> None:
     finding = only(guilty("off-zone-training").ask("off-zone-training"))
     assert content_digest(finding) == finding.content_digest
     assert content_digest(replace(finding, **change)) != finding.content_digest
@@ -102,8 +105,11 @@ def test_what_is_no_number_is_null() -> None:
     assert canonical({"x": float("nan"), "y": np.float64("inf"), "z": None}) == {"x": None, "y": None, "z": None}
 
 
+DISTINCT: list[object] = [True, 1, "1", None, [], {}]
+
+
 def test_a_true_is_not_a_one_and_a_text_is_not_its_number() -> None:
-    assert len({digest(v) for v in (True, 1, "1", None, [], {})}) == 6
+    assert len({digest(v) for v in DISTINCT}) == len(DISTINCT)
 
 
 def test_arrays_and_sets_in_evidence_are_lists() -> None:
@@ -130,7 +136,7 @@ def test_a_digest_does_not_depend_on_the_order_of_keys(value: dict[str, int]) ->
     assert digest(dict(reversed(value.items()))) == digest(value)
 
 
-def track_of(drive: Drive):  # type: ignore[no-untyped-def]
+def track_of(drive: Drive) -> tuple[Track, npt.NDArray[np.bool_]]:
     track = fleet_of({"V1": drive}).track(0)
     return track, np.ones(len(track), np.bool_)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 from importlib import resources
@@ -9,7 +10,7 @@ from importlib import resources
 import pytest
 
 from audit.card import CardError, Value
-from audit.registry import SUBJECTS, load_rules, twins
+from audit.registry import SUBJECTS, Rule, load_rules, twins
 from tests.audit.test_cards import GOOD
 
 
@@ -23,7 +24,7 @@ class OtherParams:
     most_min: float
 
 
-def assess(day, params):  # type: ignore[no-untyped-def]
+def assess(day: object, params: Params) -> Iterator[object]:
     yield from ()
 
 
@@ -48,13 +49,16 @@ def test_twins_that_agree_are_a_rule() -> None:
 @pytest.mark.parametrize(
     ("coded", "faults"),
     [
-        ({**CODED, "Params": OtherParams}, ["Params has most_min, the card has not", "the card has least_min, Params has not"]),
+        (
+            {**CODED, "Params": OtherParams},
+            ["Params has most_min, the card has not", "the card has least_min, Params has not"],
+        ),
         ({**CODED, "SUBJECT": "bicycle"}, ["subject 'bicycle' is none of vehicle, trainee, feed"]),
         ({"Params": Params}, ["there is no function assess"]),
         ({"assess": assess}, ["there is no dataclass Params"]),
         ({"assess": assess, "Params": dict}, ["there is no dataclass Params"]),
     ],
-)  # fmt: skip
+)
 def test_twins_that_disagree_are_refused_in_the_name_of_both(coded: dict[str, object], faults: list[str]) -> None:
     with pytest.raises(CardError) as caught:
         twins("some_rule", coded, GOOD)
@@ -113,6 +117,8 @@ def test_all_faults_of_an_offices_values_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("rule", load_rules(), ids=lambda r: r.name)
-def test_parameters_have_the_values_of_the_card_by_name(rule) -> None:  # type: ignore[no-untyped-def]
-    params, values = rule.resolve(date(2026, 3, 18))
+def test_parameters_have_the_values_of_the_card_by_name(rule: Rule) -> None:
+    resolved = rule.resolve(date(2026, 3, 18))
+    assert resolved is not None
+    params, values = resolved
     assert {f.name: getattr(params, f.name) for f in fields(params)} == {n: v.value for n, v in values.items()}

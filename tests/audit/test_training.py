@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,7 +110,7 @@ def test_laps_outside_every_place_are_in_no_place() -> None:
 def partly(share: float, kmh: float = 8.0) -> Drive:
     """So much of R1's 3 km, once and slowly (3 km at 8 km/h are 22 min 30 s), then straight away from it."""
     left_m, way = 3000 * share, []
-    for a, b in zip(ROUTE[:-1], ROUTE[1:], strict=True):
+    for a, b in pairwise(ROUTE):
         length = float(np.hypot(b[0] - a[0], b[1] - a[1]))
         part = min(left_m / length, 1.0)
         way.append((a[0] + part * (b[0] - a[0]), a[1] + part * (b[1] - a[1])))
@@ -173,5 +175,15 @@ def test_a_car_that_never_moved_has_none() -> None:
 
 
 def test_the_same_fixes_in_any_order_give_the_same_trainings() -> None:
-    drive = Drive("9:00", MIDDLE).yard(40)
-    assert trainings(drive) == trainings(drive)
+    class Shuffled(Drive):
+        def fixes(self) -> Any:
+            columns = super().fixes()
+            order = np.random.default_rng(0).permutation(len(columns[0]))
+            return tuple(column[order] for column in columns)
+
+    def lesson(kind: type[Drive]) -> tuple[Training, ...]:
+        return trainings(kind("9:00", MIDDLE).yard(40).to(ROUTE[0]).laps(ROUTE, 4))
+
+    straight, shuffled = lesson(Drive), lesson(Shuffled)
+    assert len(straight) == 2
+    assert repr(shuffled) == repr(straight), "nan included"

@@ -77,7 +77,10 @@ def write_bundle(folder: Path, city: City) -> Path:
     _csv(
         folder / "vehicles.csv",
         "vehicle_id,plate,plate_class,use,school_id,site_id,vehicle_class,provider,terminal_id",
-        [f"{c.vehicle_id},京A{i:04d}学,16,training,{c.school_id},,C1,real,{c.vehicle_id}" for i, c in enumerate(city.cars)],
+        [
+            f"{c.vehicle_id},京A{i:04d}学,16,training,{c.school_id},,C1,real,{c.vehicle_id}"
+            for i, c in enumerate(city.cars)
+        ],
     )
     _csv(
         folder / "staff.csv",
@@ -114,6 +117,11 @@ def audit_here(bundle: Path, day: str, out: Path, office: Path | None = None) ->
     with pytest.raises(SystemExit) as ended:
         main(["audit", str(bundle), "--date", day, "--out", str(out), "--quiet", *more])
     assert ended.value.code in (None, 0), f"the audit of {bundle} on {day} ended with {ended.value.code}"
+
+
+def figure(text: str) -> None:
+    """Show a measured figure (`pytest -s`)."""
+    sys.stdout.write(f"{text}\n")
 
 
 def findings(out: Path) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """University shuttles of Chicago as coach cars: real fixes, and approved routes learnt from the other days.
 
-The source gives vehicle, trip, time and place, and no route: a trip is a piece of one of the loops its driver knew. So the routes
-are learnt. Trips that lie on one another make a pattern; its route is the trip on which most others lie, moved at
-every vertex to the median of the trips that belong to it. A day is judged by what the other days taught, never by itself.
+The source gives vehicle, trip, time and place, and no route: a trip is a piece of one of the loops its driver knew.
+So the routes are learnt. Trips that lie on one another make a pattern; its route is the trip on which most others lie,
+moved at every vertex to the median of the trips that belong to it. A day is judged by what the other days taught, never
+by itself.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ AT_LEAST = 0.5
 SEEN_BEFORE = 3
 """Trips of other days that a pattern needs to be a route."""
 TEACHERS = 20
-"""Of a pattern's trips, evenly over the days, so many move its line; all of them would move it by 1 to 3 m more on average."""
+"""Of a pattern's trips so many, evenly over the days, move its line; all would move it by 1 to 3 m on average."""
 TRANSFER_MPS = 10.0
 """From the end of one trip to the start of the next, as the crow flies: about 50 km/h on a grid of streets."""
 
@@ -57,11 +58,11 @@ class Trip:
 
     @property
     def start(self) -> pd.Timestamp:
-        return self.rows["t"].iloc[0]
+        return pd.Timestamp(self.rows["t"].iloc[0])
 
     @property
     def end(self) -> pd.Timestamp:
-        return self.rows["t"].iloc[-1]
+        return pd.Timestamp(self.rows["t"].iloc[-1])
 
     @property
     def minutes(self) -> float:
@@ -76,7 +77,7 @@ class Route:
     taught_by: int
 
     def lon_lat_deg(self) -> list[list[float]]:
-        return to_lon_lat(self.line_m).round(7).tolist()
+        return [[float(lon), float(lat)] for lon, lat in to_lon_lat(self.line_m).round(7)]
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ def minutes_away(trip: Trip, line_m: F8, margin_m: float, return_min: float = 2.
 def shifts(trips: list[Trip]) -> list[list[Trip]]:
     """Hand the trips of one day to as few cars as can have driven them all: a whole day's work for each.
 
-    The source numbers vehicles by trip, so that most of them are seen for eight minutes only. A car takes the next trip if
-    it can be at its start in time, as the crow flies at `TRANSFER_MPS`.
+    The source numbers vehicles by trip, so that most of them are seen for eight minutes only. A car takes the next
+    trip if it can be at its start in time, as the crow flies at `TRANSFER_MPS`.
     """
     cars: list[list[Trip]] = []
     for trip in trips:
@@ -198,10 +199,12 @@ def share_within(ways: list[F8], lines: list[F8]) -> F8:
     for column, line in enumerate(lines):
         inside = np.zeros(shape, dtype=np.bool_)
         for i, j in around:
-            at = ((line - low) // CELL_M).astype(int) + (i, j)
+            at = ((line - low) // CELL_M).astype(int) + np.array([i, j])
             inside[at[:, 0], at[:, 1]] = True
         out[:, column] = np.add.reduceat(inside[cells[:, 0], cells[:, 1]], starts, dtype=np.int64)
-    return out / np.array([len(way) for way in ways])[:, None]
+    n_points = np.array([len(way) for way in ways], dtype=np.float64)
+    shares: F8 = out / n_points[:, None]
+    return shares
 
 
 def _resampled(way_m: F8) -> F8:

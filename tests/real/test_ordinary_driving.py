@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.real.bundles import Car, City, audit_here, distant_ground, findings, not_assessed, write_bundle
+from tests.real.bundles import Car, City, audit_here, distant_ground, figure, findings, not_assessed, write_bundle
 
 THIN = "sampling-too-thin"
 
@@ -50,7 +50,7 @@ def test_cabs_heard_once_a_minute_are_too_thin_to_judge_and_never_clean(real_dat
     thin = set(left[(left.rule == "off-zone-training") & (left.reason == THIN)].vehicle_id)
     cabs = _rows(SAN_FRANCISCO, real_data)
     slow = _heard_once_a_minute(cabs[cabs.day == max(day for day, _ in seen)])
-    print(f"heard less than 1.4 times a minute while driving: {len(slow)} cabs, {len(slow & thin)} of them {THIN}")
+    figure(f"heard less than 1.4 times a minute while driving: {len(slow)} cabs, {len(slow & thin)} of them {THIN}")
     assert found == []
     assert slow <= thin
 
@@ -95,7 +95,7 @@ def _heard_once_a_minute(rows: pd.DataFrame) -> set[str]:
 
 def _report(source: Source, found: list[dict[str, Any]], seen: set[tuple[str, str]], left: pd.DataFrame) -> None:
     rules = dict(Counter(f["rule"] for f in found))
-    print(f"\n{source.name}: {len(seen)} vehicle-days, findings {rules}")
-    print(f"  not assessed: {left.groupby(['rule', 'reason']).size().to_dict()}")
+    figure(f"\n{source.name}: {len(seen)} vehicle-days, findings {rules}")
+    figure(f"  not assessed: {left.groupby(['rule', 'reason']).size().to_dict()}")
     for f in found:
-        print(f"  {f['service_date']} {f['vehicle_id']} {f['start']} {f['summary']['en']}")
+        figure(f"  {f['service_date']} {f['vehicle_id']} {f['start']} {f['summary']['en']}")

@@ -1,4 +1,4 @@
-"""feed-datum: a feed's positions fit another datum than declared; raised instead of the false findings it would cause."""
+"""feed-datum: a feed's positions fit another datum than declared, and the rules on places stay silent instead."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_six_kilometres_off_the_route_are_the_time_beyond_corridor_and_margin() 
     finding = only(guilty(RULE).ask(RULE))
     assert minutes_off(finding) == pytest.approx(711.6 / 60, abs=0.3)
     assert finding.evidence["measured"]["length_km"] == pytest.approx(5.93, abs=0.1)
-    assert finding.evidence["measured"]["max_m"] == pytest.approx(3000 - 20, abs=FIX_STEP_M), "beyond the corridor's edge"
+    assert finding.evidence["measured"]["max_m"] == pytest.approx(3000 - 20, abs=FIX_STEP_M), "from the corridor's edge"
     assert (finding.zone_id, finding.session_id, finding.trainee_id) == ("R1", "K1", "L1")
 
 
@@ -114,7 +115,7 @@ def test_another_route_is_lawful_if_it_is_approved_for_the_school(school: str, f
 
 
 @pytest.mark.parametrize("lacks", [{"parts": frozenset({2})}, {"vehicle_classes": frozenset({"A1"})}])
-def test_another_route_of_the_school_for_other_parts_or_classes_is_not_lawful(lacks: dict[str, frozenset[str]]) -> None:
+def test_another_route_of_the_school_for_other_parts_or_classes_is_not_lawful(lacks: dict[str, Any]) -> None:
     other = route("R3", [(1400, 500), (1400, -2500)], **lacks)
     only(replace(guilty(RULE), zones=(*ZONES, other)).ask(RULE))
 

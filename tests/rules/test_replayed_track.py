@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_the_copy_of_a_copy_is_told_once() -> None:
 def test_a_part_sent_again_is_found_as_that_part() -> None:
     # V2 works on its own until 11:00, then comes what V1 did from 8:00 to 8:40.
     class Both(SentAgain):
-        def fixes(self):  # type: ignore[no-untyped-def]
+        def fixes(self) -> Any:
             own, copied = Drive("9:00", MIDDLE, seed=5).yard(110).fixes(), super().fixes()
             return tuple(np.concatenate([a, b]) for a, b in zip(own, copied, strict=True))
 

@@ -217,15 +217,15 @@ def surveyed(world: World, history: Mapping[str, Drive] | None = None, known_as:
     motions = [(world.motion, DATE.isoformat(), True)]
     if history:
         motions.append((observe(fleet_of(history), world.places, Recipe()), known_as, False))
-    parts, names, trails = [], [], {}
+    parts, trails = [], {}
+    names: list[tuple[str, bool]] = []
     for motion, day, of_day in motions:
-        crossings = crossings_of(motion, len(names))
-        parts.append(crossings)
+        parts.append(crossings_of(motion.fleet, world.places, len(names)))
         for k, vehicle_id in enumerate(motion.fleet.vehicle_ids):
             trails[len(names)] = trail(motion, k, day, of_day)
             names.append((vehicle_id, of_day))
     pairs = replay_pairs(parts, [n[1] for n in names], [n[0] for n in names])
-    heard = presences(world.motion, world.facts.feeds)
+    heard = presences(world.motion.fleet, Recipe().gap_ms, world.facts.feeds)
     peers = Counter(feed for p in heard for feed in p.feeds)
     night = NightFacts(outages=feed_outages(heard), peers=peers, replays=check_pairs(pairs, trails))
     return replace(world, night=night)
@@ -338,7 +338,8 @@ def with_values(name: str, values: Mapping[str, Sequence[tuple[date, float]]]) -
 
 def only(verdicts: Verdicts) -> Finding:
     """The one finding there is."""
-    assert len(verdicts.findings) == 1, [(f.rule, LOCAL.iso(f.start_ms), LOCAL.iso(f.end_ms)) for f in verdicts.findings]
+    told = [(f.rule, LOCAL.iso(f.start_ms), LOCAL.iso(f.end_ms)) for f in verdicts.findings]
+    assert len(told) == 1, told
     return verdicts.findings[0]
 
 

@@ -18,8 +18,8 @@ from tests.runs.labels import false_alarms, missed
 
 PROPERTIES = {
     "finding_id", "content_digest", "service_date", "rule", "rule_version", "severity", "vehicle_id", "plate",
-    "school_id", "district", "zone_id", "session_id", "person_id", "trainee_id", "feed", "start", "end", "duration_s", "confidence",
-    "confidence_basis", "summary", "evidence",
+    "school_id", "district", "zone_id", "session_id", "person_id", "trainee_id", "feed", "start", "end", "duration_s",
+    "confidence", "confidence_basis", "summary", "evidence",
 }  # fmt: skip
 
 

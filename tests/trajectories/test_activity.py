@@ -21,7 +21,7 @@ from tests.trajectories.drives import (
     training_of,
 )
 from trajectories.activity import MIN_FIXES_PER_MIN, MODEL, spans_of, yard_probability, yard_runs
-from trajectories.laps import repeated_cores
+from trajectories.laps import Core, repeated_cores
 from trajectories.spans import Activity
 
 YARD, ROAD = Activity.YARD_TRAINING, Activity.ROAD_TRAINING
@@ -288,6 +288,28 @@ def test_a_core_is_where_streets_repeat_and_says_what_was_measured() -> None:
 
 def test_one_round_of_a_block_has_no_core() -> None:
     assert repeated_cores(*_laps_columns(1), 180_000) == []
+
+
+def core_of(drive: Drive) -> list[Core]:
+    seen = sampled(drive, 5.0)
+    return repeated_cores(seen.fleet.t_ms.copy(), seen.east_m.copy(), seen.north_m.copy(), 180_000)
+
+
+def test_coming_back_the_way_one_went_is_no_core() -> None:
+    assert core_of(along([(0, 0), (3000, 0), (0, 0)], 10.0)) == []
+
+
+def test_crossing_a_street_is_not_driving_it() -> None:
+    """Ten times across one's own path, each time by another street."""
+    lines = [(150.0 * (k // 2), 900.0 * ((k + 1) // 2 % 2)) for k in range(22)]
+    assert core_of(along([(0, 450), (-300, 450), (-300, 0), *lines, (1800, 0), (1800, 450), (0, 450)], 9.0)) == []
+
+
+def test_ten_minutes_without_a_street_seen_before_part_two_cores() -> None:
+    laps, away = ring(450, 300, 3, 7.0), along([(0, 0), (-7000, 0)], 10.0)
+    cores = core_of(laps.then(away, laps))
+    assert len(cores) == 2
+    assert cores[0].end_ms < cores[1].start_ms - 500_000
 
 
 def _laps_columns(laps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
