@@ -179,6 +179,14 @@ class VehicleDay:
         school_id = self.vehicle.school_id or ""
         return bool(self.places.approved_for(school_id, self.vehicle.vehicle_class, part)[zone_ix])
 
+    def approved_places(self, part: int | None = None) -> list[int]:
+        """Return the places approved for the car's school and class, and for a part or any, by index."""
+        school_id = self.vehicle.school_id or ""
+        found: list[int] = np.flatnonzero(
+            self.places.approved_for(school_id, self.vehicle.vehicle_class, part)
+        ).tolist()
+        return found
+
     def zone(self, zone_ix: int) -> Zone:
         """Return a place by its index."""
         return self.places.zones[zone_ix]
@@ -216,6 +224,11 @@ class VehicleDay:
     def time_in(self, zone_ixs: list[int]) -> Intervals:
         """Return when the car was in one of these places."""
         return intervals(pair for zone_ix in zone_ixs for pair in self._stays.get(zone_ix, ()))
+
+    @property
+    def visited(self) -> frozenset[int]:
+        """The places the car was in at any time, by index."""
+        return frozenset(self._stays)
 
     @cached_property
     def _stays(self) -> dict[int, list[tuple[int, int]]]:

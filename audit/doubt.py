@@ -59,10 +59,10 @@ def unless_permitted(day: VehicleDay, seen: Observation) -> Observation | NotAss
     return NotAssessable(seen.start_ms, seen.end_ms, day.doubts.permits)
 
 
-def thin_sampling(day: VehicleDay, when: Intervals) -> bool:
-    """Whether the fixes within a time are too far apart to tell training from driving."""
+def thin_sampling(day: VehicleDay, when: Intervals, least_per_min: float = MIN_FIXES_PER_MIN) -> bool:
+    """Whether the fixes within a time are too far apart (by default: to tell training from driving)."""
     rate = day.fixes_per_min(when)
-    return not math.isnan(rate) and rate < MIN_FIXES_PER_MIN
+    return not math.isnan(rate) and rate < least_per_min
 
 
 def pieces(when: Intervals, minus: Intervals, join_ms: int, over_ms: int) -> list[tuple[int, int, int]]:

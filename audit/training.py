@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from audit.analysis import Analysis
+from audit.analysis import Analysis, Motion
 from trajectories.activity import Run, lap_runs, spans_of, yard_runs
 from trajectories.intervals import Intervals, intersect, intervals, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
@@ -25,6 +25,7 @@ from zones.following import follow
 from zones.places import KIND_CODES, Places
 from zones.zone import ZoneKind
 
+_CERTAIN = 0.99  # declared there, and driven there
 _LEAST = 0.5  # what is less likely than not is no training, whatever rule asks
 _ROUTE = KIND_CODES[ZoneKind.ROUTE]
 _ACTIVE_S = 6.0  # of a minute in motion
@@ -150,7 +151,7 @@ def _on_route(
         alone = _driven(analysis, k, subtract(drive, here))
         for when, declared in ((intersect(drive, here), True), (alone, False)):
             for start, end in when.tolist():
-                training = _along(analysis, k, places, zone_ix, (start, end), declared)
+                training = _along(analysis, k, places, zone_ix, pieces, (start, end), declared)
                 if training is not None:
                     out.append(training)
     return out
@@ -184,30 +185,46 @@ def _busy(analysis: Analysis, k: int, lo: int, hi: int) -> list[tuple[int, int]]
 
 
 def _along(
-    analysis: Analysis, k: int, places: Places, zone_ix: int, span: tuple[int, int], declared: bool
+    analysis: Analysis,
+    k: int,
+    places: Places,
+    zone_ix: int,
+    pieces: list[tuple[int, int]],
+    span: tuple[int, int],
+    declared: bool,
 ) -> Training | None:
     """Return the training along a route within a time, None where it is none.
 
     Within a session declared there more than a crossing is training; without one only following most of the route
     is, because going home along a part of it is lawful.
     """
-    motion, minutes = analysis.motion, (span[1] - span[0]) / MINUTE_MS
-    if minutes < (1 if declared else _ROUTE_MIN[0] / 2):
-        return None
+    if declared:
+        path_m = _driven_within_m(analysis.motion, pieces, span)
+        if path_m < _DECLARED_M:
+            return None
+        return _training(analysis, k, Activity.ROAD_TRAINING, span, zone_ix, _CERTAIN, path_m, declared)
+    motion = analysis.motion
     lo, hi = (int(o) for o in motion.fleet.offsets[k : k + 2])
-    first, stop = lo + np.searchsorted(motion.fleet.t_ms[lo:hi], span)
-    rows = slice(int(first), int(stop))
+    rows = slice(*(lo + np.searchsorted(motion.fleet.t_ms[lo:hi], span)).tolist())
     line, half_width_m = places.corridor(zone_ix)
     columns = motion.east_m[rows], motion.north_m[rows], motion.fleet.t_ms[rows], motion.ok[rows]
     f = follow(line, half_width_m, places.margin_m, *columns)
-    followed_m = f.forward_m + f.backward_m
     p = _weakest((f.coverage, _COVERAGE), (minutes, _ROUTE_MIN))
-    if declared and followed_m >= _DECLARED_M:
-        p = max(p, 0.99)
     if p < _LEAST:
         return None
     measured = {"coverage": f.coverage, "n_laps": f.n_laps}
+    followed_m = f.forward_m + f.backward_m
     return _training(analysis, k, Activity.ROAD_TRAINING, span, zone_ix, p, followed_m, declared, **measured)
+
+
+def _driven_within_m(motion: Motion, pieces: list[tuple[int, int]], span: tuple[int, int]) -> float:
+    """Return the metres driven during a time within a place, of which `pieces` are the visits; standing adds nothing."""
+    driven_m = 0.0
+    for a, b in pieces:
+        first, stop = a + np.searchsorted(motion.fleet.t_ms[a:b], span)
+        rows = first + np.flatnonzero(motion.ok[first:stop] & motion.moving[first:stop])
+        driven_m += float(np.hypot(np.diff(motion.east_m[rows]), np.diff(motion.north_m[rows])).sum())
+    return driven_m
 
 
 def _elsewhere(

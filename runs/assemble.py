@@ -38,6 +38,7 @@ def assemble(bundle: Bundle, day: ServiceDay, door: TrackDoor, recipe: Recipe) -
     middle = (float(edges[:, 0].min() + edges[:, 2].max()) / 2, float(edges[:, 1].min() + edges[:, 3].max()) / 2)
     vehicles = door.vehicles()
     trainees = {s.trainee_id for s in bundle.sessions}
+    hours = frozenset(z.zone_id for z in bundle.zones if bundle.damaged.hours_of(z.zone_id))
     return Facts(
         day=day,
         places=Places.build(zones, LocalPlane(*middle), MARGIN_M),
@@ -48,7 +49,7 @@ def assemble(bundle: Bundle, day: ServiceDay, door: TrackDoor, recipe: Recipe) -
         exams=_of_day(bundle.exams, day),
         permits=bundle.permits,
         feeds=door.feeds_of(),
-        doubts={v: _doubts(bundle, v, vehicles[v].school_id) for v in vehicles},
+        doubts={v: _doubts(bundle, v, vehicles[v].school_id, hours) for v in vehicles},
         damaged_trainees=frozenset(t for t in trainees if bundle.damaged.sessions_of_trainee(t)),
         recipe=recipe,
     )
@@ -63,11 +64,11 @@ def _of_day(declared: Iterable[Declared], day: ServiceDay) -> dict[str, tuple[De
     return {v: tuple(sorted(held, key=lambda d: (d.start_ms, d.end_ms))) for v, held in out.items()}
 
 
-def _doubts(bundle: Bundle, vehicle_id: str, school_id: str | None) -> Doubts:
+def _doubts(bundle: Bundle, vehicle_id: str, school_id: str | None, hours: frozenset[str]) -> Doubts:
     damaged, word = bundle.damaged, "register-damaged"
     return Doubts(
         register=word if damaged.vehicle(vehicle_id) else None,
         sessions=word if damaged.sessions_of(vehicle_id) else None,
         permits=word if damaged.permits_of(vehicle_id, school_id) else None,
-        hours=frozenset(z.zone_id for z in bundle.zones if damaged.hours_of(z.zone_id)),
+        hours=hours,
     )

@@ -87,6 +87,10 @@ class Places:
         except KeyError:
             raise KeyError(f"zone {zone_id!r} is not in force on this day; in force are {len(self)} zones") from None
 
+    def find(self, zone_id: str | None) -> int | None:
+        """Return a zone's index, None where it isn't in force on the day."""
+        return self._ix.get(zone_id) if zone_id is not None else None
+
     def corridor(self, zone_ix: int) -> tuple[Polyline, float]:
         """Return a route's line and half width, as `follow` and `deviations` take them; ValueError for an area."""
         shape = int(self.shape_of[zone_ix]) - len(self.polygons)

@@ -15,13 +15,15 @@ import numpy.typing as npt
 from audit.day import VehicleDay
 from audit.doubt import lost_sessions, thin_sampling, unless_permitted, unplaced
 from audit.finding import Explanation, NotAssessable, Observation, RowSpan
-from trajectories.fleet import I8
+from trajectories.fleet import F8, I8
 from trajectories.intervals import intersect, intervals, total_ms, union
 from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 from zones.following import Deviations, deviations
 
 ROAD_PART = 3
+MIN_FIXES_PER_MIN = 0.8
+"""Where a car was needs no more than a fix every 75 s; how it was driven does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Params:
     way_min: float
     margin_m: float
     bridge_s: float
+    joined_m: float
 
 
 def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
@@ -53,7 +56,7 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
         yield NotAssessable(session.start_ms, session.end_ms, "no-route")
         return
     when = intervals([(session.start_ms, session.end_ms)])
-    if thin_sampling(day, when):
+    if thin_sampling(day, when, MIN_FIXES_PER_MIN):
         yield NotAssessable(session.start_ms, session.end_ms, "sampling-too-thin")
         return
     first, stop = day.rows(session.start_ms, session.end_ms)
@@ -65,6 +68,8 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
     at = day.columns.east_m[rows], day.columns.north_m[rows]
     found = deviations(lines, *at, t, ok, p.margin_m, bridge_ms=int(p.bridge_s * 1000))
     on = np.flatnonzero(ok & (found.excess_m <= p.margin_m))
+    if _followed_m(on, np.flatnonzero(ok), *at) < p.joined_m:
+        on = on[:0]  # crossing a corridor is not arriving at the route
     for i in range(len(found)):
         if _counts(day, session, found, i, t, on, p):
             yield unless_permitted(day, _observation(session, found, i, t, first, p))
@@ -72,11 +77,10 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
 
 def _allowed_routes(day: VehicleDay, session: Session) -> list[int] | None:
     """Return the routes on which this session may drive; None where its own route is not in force."""
-    by_id = {z.zone_id: ix for ix, z in enumerate(day.places.zones)}
-    own = by_id.get(session.zone_id or "")
+    own = day.places.find(session.zone_id)
     if own is None or not day.is_route(own):
         return None
-    others = [ix for ix in range(len(day.places)) if day.is_route(ix) and day.approves(ix, session.part)]
+    others = [ix for ix in day.approved_places(session.part) if day.is_route(ix)]
     return sorted({own, *others})
 
 
@@ -86,13 +90,21 @@ def _counts(
     """Whether a deviation is more than error, a lawful detour, or the way to or from the route."""
     start, stop = int(d.start[i]), int(d.stop[i])
     span = intervals([(int(t[start]), int(t[stop - 1]) + 1)])
-    grounds = [z for z in range(len(day.places)) if not day.is_route(z) and day.approves(z)]
+    grounds = [z for z in day.visited if not day.is_route(z) and day.approves(z)]
     excused = intersect(span, union(day.time_in(grounds), day.excused(session.zone_id)))
     off_min = (int(d.off_ms[i]) - total_ms(excused)) / MINUTE_MS
     if off_min <= p.detour_min or d.length_m[i] <= p.detour_m:
         return False
-    on_the_way = not len(on) or start < on[0] or stop - 1 > on[-1]
+    on_the_way = len(on) > 0 and (start < on[0] or stop - 1 > on[-1])
     return not on_the_way or off_min > p.way_min
+
+
+def _followed_m(on: npt.NDArray[np.intp], usable: npt.NDArray[np.intp], east: F8, north: F8) -> float:
+    """Return the metres driven from one usable fix in a corridor to the next one in it."""
+    place = np.searchsorted(usable, on)
+    next_to = np.flatnonzero(np.diff(place) == 1)
+    a, b = on[next_to], on[next_to + 1]
+    return float(np.hypot(east[b] - east[a], north[b] - north[a]).sum())
 
 
 def _observation(session: Session, d: Deviations, i: int, t: I8, first: int, p: Params) -> Observation:

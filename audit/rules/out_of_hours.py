@@ -48,8 +48,9 @@ def _open(day: VehicleDay, t: Training, zone_ix: int) -> tuple[Intervals, dict[s
     """
     out = NOTHING
     unknown: dict[str, Intervals] = {}
-    for other in range(len(day.places)):
-        here = t.when if other == zone_ix else intersect(t.when, day.time_in([other]))
+    when = t.when
+    for other in sorted({*day.visited, zone_ix}):
+        here = when if other == zone_ix else intersect(when, day.time_in([other]))
         if not len(here) or not day.approves(other):
             continue
         hours = day.hours(other)

@@ -29,7 +29,7 @@ def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
     """Yield each training in a place that is not approved for it, unless an approved place covers the same ground."""
     if (yield from untold(day)):
         return
-    approved = [z for z in range(len(day.places)) if day.approves(z)]
+    approved = day.approved_places()
     told = NOTHING
     for zone_ix, t in day.trained_in_places(p.probability_share):
         why = _why_wrong(day, t, zone_ix, approved, p)

@@ -46,7 +46,8 @@ NINE = ("9:00", "9:20")
 
 def between(cars: list[Presence], feed: str = "amap") -> list[list[int]]:
     """When the feed was down after all cars had come and before they went."""
-    return clip(feed_outages(cars)[feed], at("8:00"), at("12:00")).tolist()
+    down: list[list[int]] = clip(feed_outages(cars)[feed], at("8:00"), at("12:00")).tolist()
+    return down
 
 
 def test_when_all_cars_fall_silent_together_the_feed_is_down() -> None:

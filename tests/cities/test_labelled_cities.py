@@ -1,4 +1,4 @@
-"""The four labelled cities of ../shared/eval: recall and precision pooled, few false alarms in each, and true evidence."""
+"""The four labelled cities of ../shared/eval: recall and precision pooled, few false alarms, true evidence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import tarfile
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -47,14 +46,15 @@ def labelled(root: Path) -> Path:
 def scorer(labelled: Path) -> ModuleType:
     """The scorer that comes with the cities."""
     spec = importlib.util.spec_from_file_location("score", labelled / "score.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.fixture(scope="module")
-def runs(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Path, Path, Outcome]]]:
+def runs(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path, Outcome]]:
     """Every city audited once: bundle, OUT and outcome."""
     folder = tmp_path_factory.mktemp("cities")
     done = {}
@@ -63,7 +63,7 @@ def runs(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
             archive.extractall(folder, filter="data")
         bundle, out = folder / f"city-{city}", folder / f"out-{city}"
         done[city] = bundle, out, run_audit(Job(bundle, date.fromisoformat(day), out))
-    yield done
+    return done
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +84,6 @@ def scores(
 def test_pooled_recall_and_precision_reach_what_is_wanted(scores: dict[str, dict[str, Any]]) -> None:
     """Over all cities together at least 95 % of the labels are found and 95 % of the findings are true."""
     found, missed, false = (sum(s[key] for s in scores.values()) for key in ("found", "missed", "false"))
-    print(
-        f"pooled recall {found / (found + missed):.3f}, precision {found / (found + false):.3f}, {found + missed} labels"
-    )
-
     assert found / (found + missed) >= WANTED_POOLED, [s["missed_list"] for s in scores.values()]
     assert found / (found + false) >= WANTED_POOLED, [s["false_list"] for s in scores.values()]
 
@@ -112,7 +108,7 @@ def test_every_finding_is_reproduced_from_the_bundle(city: str, runs: dict[str, 
 @pytest.mark.parametrize("city", CITIES)
 def test_rows_read_are_rows_kept_and_rows_rejected(city: str, runs: dict[str, tuple[Path, Path, Outcome]]) -> None:
     """Every file and feed adds up, and every rejected row stands in rejects.parquet."""
-    import pyarrow.parquet as pq  # noqa: PLC0415 -- slow to import
+    import pyarrow.parquet as pq
 
     _, out, _ = runs[city]
     rows = json.loads((out / "run.json").read_text())["rows"]

@@ -43,9 +43,9 @@ def test_at_exactly_a_quarter_of_the_time_in_the_declared_datum_it_is_silent(dec
     assert len(fitting(declared, 0.9).ask(RULE).findings) == found
 
 
-@pytest.mark.parametrize(("other", "found"), [(0.6, 0), (0.61, 1)])
+@pytest.mark.parametrize(("other", "found"), [(0.375, 0), (0.376, 1)])
 def test_at_exactly_three_times_as_much_it_is_silent(other: float, found: int) -> None:
-    assert len(fitting(0.2, other).ask(RULE).findings) == found
+    assert len(fitting(0.125, other).ask(RULE, other_share=0.3).findings) == found
 
 
 def test_the_older_value_counts_until_the_day_on_which_the_new_one_begins() -> None:

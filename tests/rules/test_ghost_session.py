@@ -42,10 +42,10 @@ def lesson_of(minutes: float) -> World:
 
 def test_at_exactly_the_share_trained_it_is_silent() -> None:
     finding = only(lesson_of(12).ask(RULE, trained_share=0.2))
-    trained = finding.evidence["measured"]["trained_min"] / 100
-    assert trained == pytest.approx(0.12, abs=0.015)
-    assert silent(lesson_of(12).ask(RULE, trained_share=trained - 1e-9))
-    only(lesson_of(12).ask(RULE, trained_share=trained + 1e-4))
+    trained_ms = round(60_000 * finding.evidence["measured"]["trained_min"])
+    assert trained_ms == pytest.approx(12 * 60_000, abs=90_000), "by whole minutes"
+    assert silent(lesson_of(12).ask(RULE, trained_share=trained_ms / 6_000_000))
+    only(lesson_of(12).ask(RULE, trained_share=(trained_ms + 1) / 6_000_000))
 
 
 def test_the_older_value_counts_until_the_day_on_which_the_new_one_begins() -> None:

@@ -73,9 +73,26 @@ def test_a_session_that_names_no_route_in_force_is_not_assessable() -> None:
         assert unanswered(world.ask(RULE)) == {"no-route"}
 
 
-def test_a_feed_of_one_fix_a_minute_is_too_thin_to_tell() -> None:
-    drive = Drive("9:00", ROUTE[0], every_s=60).laps(ROUTE, 1).to(ROUTE[1], *HOME_ROAD).to(*ROUTE[2:])
-    assert unanswered(World({"V1": drive}, ROAD).ask(RULE)) == {"sampling-too-thin"}
+@pytest.mark.parametrize(("every_s", "answer"), [(60, set()), (120, {"sampling-too-thin"})])
+def test_a_fix_a_minute_tells_where_a_car_was_and_one_in_two_minutes_does_not(every_s: int, answer: set[str]) -> None:
+    drive = Drive("9:00", ROUTE[0], every_s=every_s).laps(ROUTE, 1).to(ROUTE[1], *HOME_ROAD).to(*ROUTE[2:])
+    answers = World({"V1": drive}, ROAD).ask(RULE)
+    assert reasons(answers) == answer
+    assert len(answers.findings) == (0 if answer else 1)
+
+
+def test_crossing_the_corridor_is_not_arriving_at_the_route() -> None:
+    # 14 min to the route and 14 min beyond it: on the way to a lesson, had there been one.
+    across = Drive("9:00", (950, -6500)).to((950, 7500))
+    only(World({"V1": across}, ROAD).ask(RULE))
+
+
+def test_the_way_is_excused_where_so_much_of_the_route_was_driven_that_it_was_reached() -> None:
+    # 14 min there, 1.5 km along it, 9 min away.
+    world = World({"V1": Drive("9:00", (500, -6500)).to(*ROUTE[:3], (5900, 1100))}, ROAD)
+    assert silent(world.ask(RULE))
+    assert silent(world.ask(RULE, joined_m=1400))
+    assert len(world.ask(RULE, joined_m=1600).findings) == 2
 
 
 def test_a_session_that_keeps_to_its_route_is_silent() -> None:

@@ -72,6 +72,11 @@ def test_closing_fills_the_holes_up_to_the_longest_and_no_longer_one(p: list[tup
     assert filled.sum() == each_ms(a).sum() + sum(e - s for s, e in holes if e - s <= longest)
 
 
+def test_a_hole_of_exactly_the_longest_is_closed() -> None:
+    assert close_gaps(intervals([(0, 2), (5, 7)]), 3).tolist() == [[0, 7]]
+    assert close_gaps(intervals([(0, 2), (6, 7)]), 3).tolist() == [[0, 2], [6, 7]]
+
+
 def test_intervals_that_touch_are_one_and_those_a_millisecond_apart_are_two() -> None:
     assert intervals([(0, 5), (5, 9)]).tolist() == [[0, 9]]
     assert intervals([(0, 5), (6, 9)]).tolist() == [[0, 5], [6, 9]]
