@@ -203,6 +203,9 @@ def _along(
         if path_m < _DECLARED_M:
             return None
         return _training(analysis, k, Activity.ROAD_TRAINING, span, zone_ix, _CERTAIN, path_m, declared)
+    minutes = (span[1] - span[0]) / MINUTE_MS
+    if minutes < _ROUTE_MIN[0] / 2:
+        return None
     motion = analysis.motion
     lo, hi = (int(o) for o in motion.fleet.offsets[k : k + 2])
     rows = slice(*(lo + np.searchsorted(motion.fleet.t_ms[lo:hi], span)).tolist())
@@ -218,7 +221,7 @@ def _along(
 
 
 def _driven_within_m(motion: Motion, pieces: list[tuple[int, int]], span: tuple[int, int]) -> float:
-    """Return the metres driven during a time within a place, of which `pieces` are the visits; standing adds nothing."""
+    """Return the metres driven during a time within a place (`pieces`: the visits); standing adds nothing."""
     driven_m = 0.0
     for a, b in pieces:
         first, stop = a + np.searchsorted(motion.fleet.t_ms[a:b], span)

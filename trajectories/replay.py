@@ -10,7 +10,6 @@ replay with jitter reaches 1.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,15 +20,14 @@ from trajectories.fleet import F8, I8, Fleet
 
 Bools = npt.NDArray[np.bool_]
 _GRID_M = 50.0
-_TURN = (math.cos(math.radians(31.7)), math.sin(math.radians(31.7)))  # streets seldom run along such a grid's lines
-_STRIDE = 6  # crossings from one mark of a fingerprint to the next
-_TICK_MS = 4_000  # seconds between marks are told apart by so much
+_STRIDE = 6  # crossings of one direction of lines from one mark of a fingerprint to the next
+_TICK_MS = 3_000  # seconds between marks are told apart by so much
 _LONGEST_MS = 20 * 60_000  # a fingerprint spans no more
-_ALONG_M = 50.0
+_ALONG_M, _ALONG_FROM_M = 100.0, 137.0  # parallel streets are told apart, few lie on a boundary
 _BIN_MS = 4_000
 _BINS = 1 << 20  # shifts of up to 48 days
 _STEP_M, _CRAWL_MPS = 4.0, 0.8  # a parked car's noise makes shorter or slower steps
-_GROUP = 40  # what more tracks share tells nobody apart
+_GROUP = 120  # what more tracks share tells nobody apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +66,26 @@ class Match:
 
 def grid_crossings(fleet: Fleet, east_m: F8, north_m: F8, ok: Bools, moving: Bools, first_track: int) -> Crossings:
     """Return the fingerprints of a fleet's tracks; track k gets the number `first_track + k`."""
-    across_m, along_m = _TURN[0] * east_m - _TURN[1] * north_m, _TURN[1] * east_m + _TURN[0] * north_m
-    place, t_ms, track = _crossings(fleet.offsets, fleet.t_ms, across_m, along_m, ok, moving)
+    place, t_ms, track = _crossings(fleet.offsets, fleet.t_ms, east_m, north_m, ok, moving)
+    axis = (
+        place >> 1
+    ) & 1  # lines of one direction at a time: on a street along a line only the others are crossed cleanly
+    halves = [_fingerprints(place[axis == a], t_ms[axis == a], track[axis == a]) for a in (0, 1)]
+    key, at, who = (np.concatenate(column) for column in zip(*halves, strict=True))
+    return Crossings(key, at, who + first_track)
+
+
+def _fingerprints(place: I8, t_ms: I8, track: I8) -> tuple[I8, I8, I8]:
+    """Return for each crossing a key of it and the two that follow in strides, its time, and its track."""
     if len(place) <= 2 * _STRIDE:
-        return Crossings(place[:0], t_ms[:0], track[:0] + first_track)
+        return place[:0], t_ms[:0], track[:0]
     first, middle, last = slice(None, -2 * _STRIDE), slice(_STRIDE, -_STRIDE), slice(2 * _STRIDE, None)
     early, late = t_ms[middle] - t_ms[first], t_ms[last] - t_ms[middle]
     one = (track[first] == track[last]) & (t_ms[last] - t_ms[first] <= _LONGEST_MS)
     key = place[first]
     for part in (place[middle], place[last], early // _TICK_MS, late // _TICK_MS):
         key = (key ^ (key >> 29)) * np.int64(-4658895280553007687) + part  # splitmix64's multiplier
-    return Crossings(key[one], t_ms[first][one], track[first][one] + first_track)
+    return key[one], t_ms[first][one], track[first][one]
 
 
 def rough_motion(fleet: Fleet, east_m: F8, north_m: F8) -> Bools:
@@ -213,7 +220,7 @@ def _crossings(offsets: I8, t_ms: I8, x: F8, y: F8, ok: Bools, moving: Bools) ->
                         continue  # no car crosses 3 km between two fixes
                     for line in range(int(lo) + 1, int(hi) + 1):
                         f = (line * _GRID_M - p) / (q - p)
-                        along = int(np.floor((u + f * (v - u)) / _ALONG_M))
+                        along = int(np.floor((u + f * (v - u) + _ALONG_FROM_M) / _ALONG_M))
                         if n == room:
                             room *= 2
                             key, at, who = _grown(key, room), _grown(at, room), _grown(who, room)

@@ -174,7 +174,7 @@ THREE = [vehicle("V1"), vehicle("V2"), vehicle("V3")]
 
 @pytest.fixture(scope="module")
 def original() -> Drive:
-    return Drive("8:00", ROUTE[0]).laps(ROUTE, 3).to(MIDDLE).yard(20)
+    return Drive("8:00", ROUTE[0]).drive_round(ROUTE, 3).to(MIDDLE).yard(20)
 
 
 @pytest.mark.parametrize("jitter_m", [0.0, 1.0])

@@ -105,7 +105,7 @@ def test_two_cars_on_one_route_at_their_own_pace_are_silent() -> None:
 
 def test_a_convoy_is_silent() -> None:
     # One behind the other, a minute apart: closer than any copy is believed to be.
-    first = Drive("8:00", ROUTE[0]).laps(ROUTE, 5)
+    first = Drive("8:00", ROUTE[0]).drive_round(ROUTE, 5)
     world = surveyed(World({"V1": first, "V2": SentAgain(first, 1)}))
     assert silent(world.ask(RULE))
 

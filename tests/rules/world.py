@@ -153,6 +153,12 @@ class Drive:
                 self.to(corner, kmh=kmh).park(light_s / 60)
         return self
 
+    def drive_round(self, line: Sequence[Point], rounds: int) -> Drive:
+        """As `laps`, each round at a pace of its own, as people drive."""
+        for _ in range(rounds):
+            self.laps(line, 1, kmh=self.random.uniform(22, 36), light_s=self.random.uniform(5, 40))
+        return self
+
     def yard(self, minutes: float, within: Box = GROUND) -> Drive:
         """Manoeuvres at 5 to 10 km/h with pauses of 5 to 20 s, to the second as long as asked for."""
         end_s = self.now_s + 60 * minutes
