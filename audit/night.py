@@ -23,8 +23,8 @@ OUTAGE_MIN = 3
 """... for at least this long (minutes)."""
 DEAD_END_CARS = 3
 """Two cars may well come home together; so many that do were cut off."""
-MIN_VOTES = 25
-"""Equal fingerprints at one time shift that make a pair worth checking: ten minutes of driving give as many."""
+MIN_VOTES = 18
+"""Equal fingerprints at one time shift that make a pair worth checking: ten minutes of driving give more."""
 BEST_PAIRS = 3
 """So many originals are compared with a track, those with the most equal fingerprints."""
 MIN_SHIFT_MS = 120_000

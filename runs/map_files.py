@@ -17,6 +17,7 @@ from audit.analysis import analyse, observe
 from audit.day import VehicleDay
 from audit.engine import vehicle_day
 from audit.finding import Finding, NotAssessed
+from audit.measures import MEASURES
 from runs.progress import Progress
 from runs.words import N_, say
 from trajectories.spans import Activity, Stretches
@@ -45,8 +46,10 @@ class Sheet:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Rule to title."""
-        return {r.name: r.card.title_zh if self.lang == "zh" else r.card.title_en for r in self.audited.rules}
+        """Rules, measures and margins to their names."""
+        which = 0 if self.lang == "zh" else 1
+        names = {key: pair[which] for key, pair in MEASURES.items()}
+        return names | {r.name: (r.card.title_zh, r.card.title_en)[which] for r in self.audited.rules}
 
 
 def write_maps(folder: Path, audited: Audited, run_id: str, lang: str, progress: Progress) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +20,6 @@ from audit.rules.feed_datum import best_other
 from runs.door import Batch, TrackDoor
 from runs.progress import Progress, Stopwatch
 from trajectories.fleet import Fleet
-from trajectories.intervals import Intervals, intervals
 from trajectories.replay import Crossings
 
 T = TypeVar("T")
@@ -115,18 +114,8 @@ def _survey(door: TrackDoor, facts: Facts, progress: Progress, jobs: int) -> Nig
     for p in heard:
         for feed in p.feeds:
             peers[feed] = peers.get(feed, 0) + 1
-    outages = {**_mute_feeds(facts, peers), **feed_outages(heard)}
+    outages = feed_outages(heard)
     return replace(facts.night, outages=outages, peers=peers, replays=check_pairs(pairs, trails))
-
-
-def _mute_feeds(facts: Facts, peers: Mapping[str, int]) -> dict[str, Intervals]:
-    """Return the feeds of two cars or more of which nothing at all was heard: down all day, whatever their cars did."""
-    cars: dict[str, int] = {}
-    for feeds in facts.feeds.values():
-        for feed in feeds:
-            cars[feed] = cars.get(feed, 0) + 1
-    whole = intervals([(facts.day.start_ms, facts.day.end_ms)])
-    return {feed: whole for feed, n in sorted(cars.items()) if n >= 2 and feed not in peers}
 
 
 def _surveyor(facts: Facts) -> Callable[[Batch], Seen]:

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.browser import browser, open_page
+
+__all__ = ["browser", "open_page", "real_data", "root"]  # one browser a process: Playwright allows no second
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # No deadline: the first call of a kernel compiles it, and a shared machine is slow at times.

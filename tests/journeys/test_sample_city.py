@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.maps.conftest import Open
+from tests.browser import Open
 from tests.runs.conftest import CITY, Run, findings, run_record, trajaudit
 
 

@@ -13,7 +13,7 @@ from maps import assets, index_map, page, vehicle_map
 from maps.assets import DROPPED, REPLACED, SpoiltAsset, UnknownAsset, asset
 from maps.page import OfflineFigure, render_page
 from maps.words import words
-from tests.maps.conftest import Open
+from tests.browser import Open
 
 STATIC = Path(assets.__file__).parent / "static"
 

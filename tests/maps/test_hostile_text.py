@@ -12,7 +12,7 @@ import pytest
 from audit.finding import Finding
 from maps.index_map import write_index
 from maps.vehicle_map import write_vehicle_map
-from tests.maps.conftest import Open, Opened
+from tests.browser import Open, Opened
 from tests.maps.plausible import city_day, vehicle_day, zones
 from zones.zone import Zone
 

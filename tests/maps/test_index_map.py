@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from maps.index_map import IndexDay, write_index
-from tests.maps.conftest import Open, Opened
+from tests.browser import Open, Opened
 from tests.maps.plausible import city_day
 
 N_EXTRA = 60

@@ -13,7 +13,7 @@ import pytest
 from maps.track_columns import track_columns
 from maps.vehicle_map import VehicleMapDay, render_vehicle_map, write_vehicle_map
 from maps.words import words
-from tests.maps.conftest import Open, Opened
+from tests.browser import Open, Opened
 from tests.maps.plausible import LOCAL, drive, fleet_of, lonlat, segments, source_of, vehicle_day
 from trajectories.fleet import Flag, build_fleet
 from trajectories.spans import SpanKind, Spans, Stretches
