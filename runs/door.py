@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -124,11 +124,11 @@ class TrackDoor:
         history, dates = self._history(owners, vehicle_ix, table, ~today)
         return Batch(feed, tuple(owners), fleet, history, dates)
 
-    def read_cars(self, vehicle_ids: Sequence[str]) -> Iterator[Batch]:
-        """Read single cars again, one batch each."""
-        for vehicle_id in vehicle_ids:
-            for name, cars in self.cars.items():
-                terminals = tuple(sorted(t for t, v in cars.items() if v == vehicle_id))
+    def read_cars(self, vehicle_ids: Collection[str]) -> Iterator[Batch]:
+        """Read some cars again, as many at once as were read together before."""
+        for name, cars in self.cars.items():
+            for planned in self.plan(name):
+                terminals = tuple(t for t in planned if cars[t] in vehicle_ids)
                 if terminals:
                     yield self.read(name, terminals)
 
@@ -180,7 +180,7 @@ class TrackDoor:
         key = (feed, terminals)
         if key in self._cache:
             table = self._cache[key]
-        elif len(terminals) == 1 and (held := self._held(feed, terminals[0])) is not None:
+        elif (held := self._held(feed, terminals)) is not None:
             table = held
         else:
             table = self.feeds[feed].read(terminals)
@@ -192,10 +192,11 @@ class TrackDoor:
         lon, lat = shifted(table.lon_deg, table.lat_deg, declared, self.corrected[feed])
         return replace(table, lon_deg=lon, lat_deg=lat)
 
-    def _held(self, feed: str, terminal: str) -> TrackTable | None:
-        for (name, terminals), table in self._cache.items():
-            if name == feed and terminal in terminals:
-                return table.over((terminal,))
+    def _held(self, feed: str, terminals: tuple[str, ...]) -> TrackTable | None:
+        """Return some terminals of a batch that was kept, None where none holds them all."""
+        for (name, kept), table in self._cache.items():
+            if name == feed and set(terminals) <= set(kept):
+                return table.over(terminals)
         return None
 
     def _count_other_days(self, feed: str, terminals: Sequence[str], n: int) -> None:

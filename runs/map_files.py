@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,13 +61,14 @@ def write_maps(folder: Path, audited: Audited, run_id: str, lang: str, progress:
     sheet = Sheet(audited, run_id, lang, pseudonyms(audited.bundle, lang), zone_hours(audited, lang))
     links: dict[str, str] = {}
     progress.stage("maps", len(by_car) + 1)
-    for batch in audited.door.read_cars(sorted(by_car)):
-        for vehicle_id in batch.vehicle_ids:
-            if len(batch.fleet.track(batch.vehicle_ids.index(vehicle_id))):
+    for batch in audited.door.read_cars(by_car):
+        for day in _days_of(audited, batch):
+            vehicle_id = day.vehicle.vehicle_id
+            if day.track is not None:
                 name = _file_name(vehicle_id)
-                _write_one(folder / name, sheet, _day_of(audited, batch, vehicle_id), by_car[vehicle_id])
+                _write_one(folder / name, sheet, day, by_car[vehicle_id])
                 links.update({f.finding_id: name for f in by_car[vehicle_id]})
-        progress.advance(1)
+            progress.advance(1)
     path = _write_index(folder, sheet, links)
     progress.advance(1)
     return path
@@ -79,10 +80,11 @@ def _file_name(vehicle_id: str) -> str:
     return f"vehicle-{plain or 'x'}-{hashlib.sha256(vehicle_id.encode()).hexdigest()[:8]}.html"
 
 
-def _day_of(audited: Audited, batch: Batch, vehicle_id: str) -> VehicleDay:
+def _days_of(audited: Audited, batch: Batch) -> Iterator[VehicleDay]:
     facts = audited.night.facts
     analysis = analyse(observe(batch.fleet, facts.places, facts.recipe), facts.places, facts.day, facts.recipe)
-    return vehicle_day(analysis, batch.vehicle_ids.index(vehicle_id), facts, vehicle_id)
+    for k, vehicle_id in enumerate(batch.vehicle_ids):
+        yield vehicle_day(analysis, k, facts, vehicle_id)
 
 
 def _write_one(path: Path, sheet: Sheet, day: VehicleDay, findings: list[Finding]) -> None:

@@ -19,7 +19,6 @@ from audit.registry import Rule
 from audit.rules.feed_datum import best_other
 from runs.door import Batch, TrackDoor
 from runs.progress import Progress, Stopwatch
-from trajectories.fleet import Fleet
 from trajectories.replay import Crossings
 
 T = TypeVar("T")
@@ -139,19 +138,23 @@ def _trails(
     by_car: dict[str, list[int]] = {}
     for i in sorted(wanted):
         by_car.setdefault(names[i][0], []).append(i)
-    for batch in door.read_cars(sorted(by_car)):
-        vehicle_id = batch.vehicle_ids[0]
-        for i in by_car[vehicle_id]:
-            _, date, of_day = names[i]
-            fleet, k = _track_of(batch, date, of_day)
-            out[i] = trail(observe(fleet, facts.places, facts.recipe), k, date, of_day)
+    for batch in door.read_cars(by_car):
+        today = observe(batch.fleet, facts.places, facts.recipe)
+        before = None if batch.history is None else observe(batch.history, facts.places, facts.recipe)
+        older = {} if before is None else _older(before, batch.history_dates)
+        for k, vehicle_id in enumerate(batch.vehicle_ids):
+            for i in by_car.get(vehicle_id, ()):
+                _, date, of_day = names[i]
+                if of_day:
+                    out[i] = trail(today, k, date, of_day)
+                elif before is not None:
+                    out[i] = trail(before, older[vehicle_id, date], date, of_day)
     return out
 
 
-def _track_of(batch: Batch, date: str, of_day: bool) -> tuple[Fleet, int]:
-    if of_day or batch.history is None:
-        return batch.fleet, 0
-    return batch.history, batch.history_dates.index(date)
+def _older(before: Motion, dates: Sequence[str]) -> dict[tuple[str, str], int]:
+    """Return which track of a batch's history is which car's and day's."""
+    return {key: k for k, key in enumerate(zip(before.fleet.vehicle_ids, dates, strict=True))}
 
 
 def _audit(
