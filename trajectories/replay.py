@@ -67,9 +67,7 @@ class Match:
 def grid_crossings(fleet: Fleet, east_m: F8, north_m: F8, ok: Bools, moving: Bools, first_track: int) -> Crossings:
     """Return the fingerprints of a fleet's tracks; track k gets the number `first_track + k`."""
     place, t_ms, track = _crossings(fleet.offsets, fleet.t_ms, east_m, north_m, ok, moving)
-    axis = (
-        place >> 1
-    ) & 1  # lines of one direction at a time: on a street along a line only the others are crossed cleanly
+    axis = (place >> 1) & 1  # one direction of lines at a time: a street along a line crosses only the others cleanly
     halves = [_fingerprints(place[axis == a], t_ms[axis == a], track[axis == a]) for a in (0, 1)]
     key, at, who = (np.concatenate(column) for column in zip(*halves, strict=True))
     return Crossings(key, at, who + first_track)
