@@ -14,7 +14,7 @@ from audit.analysis import Analysis
 from audit.training import Training
 from trajectories.clock import ServiceDay
 from trajectories.fleet import F8, I8, Track
-from trajectories.intervals import Intervals, clip, intersect, intervals, subtract, total_ms, union
+from trajectories.intervals import Intervals, clip, intersect, intervals, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
 from trajectories.spans import SpanKind, Spans
 from zones.declared import Exam, Permit, Session
@@ -167,6 +167,11 @@ class VehicleDay:
         inside = sum(int(c.ok[slice(*np.searchsorted(c.t_ms, pair))].sum()) for pair in seen.tolist())
         return inside * MINUTE_MS / total_ms(seen)
 
+    @cached_property
+    def fixes_per_min_seen(self) -> float:
+        """Number of usable fixes a minute while the car was seen at all; NaN where it was not."""
+        return self.fixes_per_min(self.seen)
+
     def excused(self, zone_id: str | None = None) -> Intervals:
         """Return when signed permits excuse the car in a zone, those that excuse anywhere included.
 
@@ -214,12 +219,10 @@ class VehicleDay:
         zone_id = self.zone(zone_ix).zone_id
         return None if zone_id in self.doubts.hours else self.calendar.open_during(zone_id, self.day)
 
+    @cached_property
     def trained_time(self) -> Intervals:
-        """Return when the car trained, wherever."""
-        out = NOTHING
-        for t in self.trainings:
-            out = union(out, t.when)
-        return out
+        """When the car trained, wherever."""
+        return intervals((t.start_ms, t.end_ms) for t in self.trainings)
 
     def time_in(self, zone_ixs: list[int]) -> Intervals:
         """Return when the car was in one of these places."""

@@ -61,7 +61,7 @@ def unless_permitted(day: VehicleDay, seen: Observation) -> Observation | NotAss
 
 def thin_sampling(day: VehicleDay, when: Intervals, least_per_min: float = MIN_FIXES_PER_MIN) -> bool:
     """Whether the fixes within a time are too far apart (by default: to tell training from driving)."""
-    rate = day.fixes_per_min(when)
+    rate = day.fixes_per_min_seen if when is day.seen else day.fixes_per_min(when)
     return not math.isnan(rate) and rate < least_per_min
 
 
@@ -101,7 +101,4 @@ def nearest_place_m(day: VehicleDay, start_ms: int, end_ms: int) -> npt.NDArray[
     start, stop = day.rows(start_ms, end_ms)
     rows = start + np.flatnonzero(day.columns.ok[start:stop])
     east, north = day.columns.east_m[rows], day.columns.north_m[rows]
-    nearest = np.full(len(east), np.inf)
-    for zone_ix in range(len(day.places)):
-        np.minimum(nearest, day.places.depth_m(zone_ix, east, north), out=nearest)
-    return nearest
+    return day.places.nearest_m(east, north)

@@ -122,7 +122,7 @@ def session_record(day: VehicleDay, session: Session) -> SessionRecord:
     when = intervals([(session.start_ms, session.end_ms)])
     seen = intersect(when, day.seen)
     unseen_ms = total_ms(when) - total_ms(seen)
-    idle = subtract(when, day.trained_time())
+    idle = subtract(when, day.trained_time)
     long_idle = intervals((a, b) for a, b in idle.tolist() if b - a >= _UNTRAINED_MS)
     reason = None
     if day.track is None:

@@ -138,8 +138,7 @@ def trail(motion: Motion, k: int, date: str, of_day: bool) -> Trail:
 def crossings_of(fleet: Fleet, places: Places, first_track: int) -> Crossings:
     """Return the fingerprints of a batch as read, its tracks numbered from `first_track`."""
     east_m, north_m = places.plane.to_metres(fleet.lon_deg, fleet.lat_deg)
-    every = np.ones(fleet.n_fixes, np.bool_)
-    return grid_crossings(fleet, east_m, north_m, every, rough_motion(fleet, east_m, north_m), first_track)
+    return grid_crossings(fleet, east_m, north_m, rough_motion(fleet, east_m, north_m), first_track)
 
 
 @dataclass(frozen=True, slots=True)

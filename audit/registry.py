@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -33,6 +33,9 @@ class Rule:
     subject: str
     params: type[Any]
     assess: Assess
+    _resolved: dict[date, tuple[Any, dict[str, Value]] | None] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @property
     def name(self) -> str:
@@ -46,10 +49,11 @@ class Rule:
 
     def resolve(self, day: date) -> tuple[Any, dict[str, Value]] | None:
         """Return the parameters as they stood on `day` and where they come from; None before the first value."""
-        values = self.card.in_force(day)
-        if values is None or self.is_retired:
-            return None
-        return self.params(**{name: v.value for name, v in values.items()}), values
+        if day not in self._resolved:
+            values = None if self.is_retired else self.card.in_force(day)
+            held = None if values is None else (self.params(**{n: v.value for n, v in values.items()}), values)
+            self._resolved[day] = held
+        return self._resolved[day]
 
 
 def load_rules(office: Mapping[str, Mapping[str, Sequence[Value]]] | None = None) -> tuple[Rule, ...]:

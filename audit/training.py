@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from audit.analysis import Analysis, Motion
-from trajectories.activity import Run, lap_runs, spans_of, yard_runs
+from trajectories.activity import Run, lap_runs, yard_runs
+from trajectories.fleet import I8
 from trajectories.intervals import Intervals, intersect, intervals, subtract, total_ms
-from trajectories.minutes import MINUTE_MS
+from trajectories.minutes import MINUTE_MS, Minutes2D
 from trajectories.recipe import Recipe
 from trajectories.spans import Activity
 from zones.declared import Session
@@ -108,11 +110,11 @@ def _occupy(occupied: npt.NDArray[np.float64], analysis: Analysis, when: Interva
     first, n = analysis.table.first_ms, len(occupied)
     for start, end in when.tolist():
         a, b = max(start - first, 0), min(end - first, n * MINUTE_MS)
-        while a < b:
-            m = a // MINUTE_MS
-            until = min(b, (m + 1) * MINUTE_MS)
-            occupied[m] += until - a
-            a = until
+        if a < b:
+            m, last = a // MINUTE_MS, (b - 1) // MINUTE_MS
+            occupied[m : last + 1] += MINUTE_MS
+            occupied[m] -= a - m * MINUTE_MS
+            occupied[last] -= (last + 1) * MINUTE_MS - b
 
 
 def _in_ground(analysis: Analysis, k: int, zone_ix: int, when: Intervals) -> list[Training]:
@@ -172,16 +174,32 @@ def _busy(analysis: Analysis, k: int, lo: int, hi: int) -> list[tuple[int, int]]
 
     A minute or two of motion before or after a longer pause is arriving or leaving, not the lesson.
     """
-    active = analysis.table.moving_s[k, lo:hi] >= _ACTIVE_S
-    out = []
-    for a, b in _close(active, _PAUSE_MIN):
-        parts = _close(active[a:b], _PARKING_MIN)
-        while len(parts) > 1 and parts[0][1] - parts[0][0] <= _PARKING_MIN:
-            parts.pop(0)
-        while len(parts) > 1 and parts[-1][1] - parts[-1][0] <= _PARKING_MIN:
-            parts.pop()
-        out.append((lo + a + parts[0][0], lo + a + parts[-1][1]))
-    return out
+    return [(a, b) for a, b in _busy_runs(analysis.table.moving_s, k, lo, hi).tolist()]
+
+
+@njit(cache=True, nogil=True)
+def _busy_runs(moving_s: Minutes2D, k: int, lo: int, hi: int) -> I8:
+    """The loop of `_busy`: a run is parts cut by pauses longer than parking takes; short ones at its ends go."""
+    out, n = np.empty((max(hi - lo, 0) // 2 + 1, 2), np.int64), 0
+    parts, n_parts = np.empty((max(hi - lo, 0) // 2 + 1, 2), np.int64), 0
+    for m in range(lo, hi + 1):
+        active = m < hi and moving_s[k, m] >= _ACTIVE_S
+        if n_parts and (m == hi or (active and m - parts[n_parts - 1, 1] > _PAUSE_MIN)):
+            first, last = 0, n_parts - 1
+            while first < last and parts[first, 1] - parts[first, 0] <= _PARKING_MIN:
+                first += 1
+            while first < last and parts[last, 1] - parts[last, 0] <= _PARKING_MIN:
+                last -= 1
+            out[n, 0], out[n, 1] = parts[first, 0], parts[last, 1]
+            n, n_parts = n + 1, 0
+        if not active:
+            continue
+        if n_parts and m - parts[n_parts - 1, 1] <= _PARKING_MIN:
+            parts[n_parts - 1, 1] = m + 1
+        else:
+            parts[n_parts, 0], parts[n_parts, 1] = m, m + 1
+            n_parts += 1
+    return out[:n]
 
 
 def _along(
@@ -239,9 +257,8 @@ def _elsewhere(
 ) -> list[Training]:
     """Return trainings told by the shape of the path; those mostly within one place belong to it."""
     motion, table = analysis.motion, analysis.table
-    lo, hi = (int(o) for o in motion.fleet.offsets[k : k + 2])
-    rows = lo + np.flatnonzero(motion.ok[lo:hi])
-    track = motion.fleet.t_ms[rows], motion.east_m[rows], motion.north_m[rows]
+    rows = slice(*(int(o) for o in motion.fleet.offsets[k : k + 2]))
+    track = motion.fleet.t_ms[rows], motion.east_m[rows], motion.north_m[rows], motion.ok[rows]
     runs: list[Run] = yard_runs(table, k, analysis.p_yard, _LEAST, among)
     runs += lap_runs(table, k, track, _LEAST, among, recipe.gap_ms)
     out = []
@@ -288,13 +305,3 @@ def _training(
 def _weakest(*signs: tuple[float, tuple[float, float]]) -> float:
     z = min((value - threshold) / softness for value, (threshold, softness) in signs)
     return 1.0 / (1.0 + math.exp(-max(min(z, 50.0), -50.0)))
-
-
-def _close(mask: npt.NDArray[np.bool_], longest: int) -> list[tuple[int, int]]:
-    out: list[tuple[int, int]] = []
-    for a, b in spans_of(mask):
-        if out and a - out[-1][1] <= longest:
-            out[-1] = (out[-1][0], b)
-        else:
-            out.append((a, b))
-    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def zone_shapes(
             "id": zone.zone_id,
             "kind": zone.kind.value,
             "name": zone.name,
-            "areas": _areas(_area(zone, plane)),
+            "areas": _outlines(zone, plane),
             "line": _flat(zone.geometry) if isinstance(zone.geometry, LineString) else None,
             "width": zone.width_m,
             "hours": hours.get(zone.zone_id),
@@ -86,6 +87,12 @@ def _area(zone: Zone, plane: LocalPlane | None) -> Polygon | MultiPolygon:
     metres = shapely.transform(zone.geometry, lambda xy: np.column_stack(plane.to_metres(xy[:, 0], xy[:, 1])))
     corridor = metres.buffer(zone.width_m / 2)
     return shapely.transform(corridor, lambda xy: np.column_stack(plane.to_degrees(xy[:, 0], xy[:, 1])))
+
+
+@lru_cache(maxsize=2_048)
+def _outlines(zone: Zone, plane: LocalPlane | None) -> list[list[list[float]]]:
+    """A zone's area as lists of rings; the maps of one night all draw the same zones."""
+    return _areas(_area(zone, plane))
 
 
 def _areas(area: BaseGeometry) -> list[list[list[float]]]:

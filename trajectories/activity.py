@@ -146,7 +146,7 @@ def yard_runs(
 def lap_runs(
     table: MinuteTable,
     k: int,
-    track: tuple[I8, F8, F8],
+    track: tuple[I8, F8, F8, Mask],
     limit: float,
     among: Mask,
     gap_ms: int,
@@ -154,8 +154,8 @@ def lap_runs(
 ) -> list[Run]:
     """Return vehicle k's stretches of streets driven again and again, with probability at least `limit`.
 
-    `track`: times and plane coordinates of its usable fixes. `among`, shape (minutes,): only these minutes are looked
-    at (those outside every approved place).
+    `track`: times and plane coordinates of its fixes, and which are usable. `among`, shape (minutes,): only these
+    minutes are looked at (those outside every approved place).
     """
     path = table.path_m[k].astype(np.float64)
     repeated = np.minimum(table.again_m[k] + table.echo_m[k], path)
@@ -166,7 +166,8 @@ def lap_runs(
     for first, stop in _joined(lapping, among & (path < 30.0), model.lap_pause_min):
         if stop - first >= model.lap_minutes[0] / 2:
             rows = slice(*np.searchsorted(track[0], [table.start_ms(first), table.start_ms(stop)]))
-            for core in repeated_cores(track[0][rows], track[1][rows], track[2][rows], gap_ms):
+            ok = track[3][rows]
+            for core in repeated_cores(track[0][rows][ok], track[1][rows][ok], track[2][rows][ok], gap_ms):
                 run = _lap_run(table, k, core, model)
                 if run.p >= limit:
                     runs.append(run)

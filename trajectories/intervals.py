@@ -5,7 +5,7 @@ All functions take and give normalised intervals unless they say otherwise; empt
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -35,14 +35,19 @@ def intervals(pairs: Iterable[tuple[int, int]]) -> Intervals:
             out[-1][1] = max(out[-1][1], end)
         else:
             out.append([start, end])
-    return np.array(out, dtype=np.int64).reshape(-1, 2)
+    return _sealed(out)
+
+
+def _sealed(rows: Sequence[Sequence[int]]) -> Intervals:
+    """Return rows that are normalised already as an array."""
+    return np.array(rows, dtype=np.int64) if rows else _NONE
 
 
 def union(a: Intervals, b: Intervals) -> Intervals:
     """Return what lies in a or b."""
     if not len(a) or not len(b):
         return b if not len(a) else a
-    return intervals([(int(s), int(e)) for s, e in (*a.tolist(), *b.tolist())])
+    return intervals([*a.tolist(), *b.tolist()])
 
 
 def intersect(a: Intervals, b: Intervals) -> Intervals:
@@ -63,7 +68,7 @@ def intersect(a: Intervals, b: Intervals) -> Intervals:
             i += 1
         else:
             j += 1
-    return intervals(out)
+    return _sealed(out)
 
 
 def subtract(a: Intervals, b: Intervals) -> Intervals:
@@ -74,23 +79,29 @@ def subtract(a: Intervals, b: Intervals) -> Intervals:
     """
     if not len(a) or not len(b):
         return a
-    edge_low, edge_high = int(a[0, 0]), int(a[-1, 1])
-    gaps, at = [], edge_low
-    for start, end in b.tolist():
-        gaps.append((at, min(start, edge_high)))
-        at = max(at, end)
-    gaps.append((at, edge_high))
-    return intersect(a, intervals(gaps))
+    out, minus, j = [], b.tolist(), 0
+    for start, end in a.tolist():
+        while j < len(minus) and minus[j][1] <= start:
+            j += 1
+        at, i = start, j
+        while i < len(minus) and minus[i][0] < end:
+            if minus[i][0] > at:
+                out.append((at, minus[i][0]))
+            at = minus[i][1]
+            i += 1
+        if at < end:
+            out.append((at, end))
+    return _sealed(out)
 
 
 def total_ms(a: Intervals) -> int:
     """Return the summed length."""
-    return int((a[:, 1] - a[:, 0]).sum())
+    return sum(end - start for start, end in a.tolist())
 
 
 def clip(a: Intervals, start: int, end: int) -> Intervals:
     """Return the part of a within [start, end)."""
-    return intersect(a, intervals([(start, end)]))
+    return _sealed([(max(s, start), min(e, end)) for s, e in a.tolist() if s < end and e > start and start < end])
 
 
 def close_gaps(a: Intervals, longest: int) -> Intervals:
@@ -105,4 +116,4 @@ def close_gaps(a: Intervals, longest: int) -> Intervals:
             out[-1] = (out[-1][0], end)
         else:
             out.append((start, end))
-    return intervals(out)
+    return _sealed(out)

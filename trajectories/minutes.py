@@ -22,8 +22,12 @@ _BACK_M, _BACK_MS = 150.0, 60_000  # an earlier pass lies this far back on the p
 _FORGET_MS = 45 * 60_000  # ... and no further than this: coming home at night is not a lap
 
 _TABLE = 1 << 15  # cells of the hash table, a power of two
+_EMPTY = -(1 << 62)
+_NEVER_MS = -(1 << 40)
+_PIECES = 2_048  # of a path at a time, so that they stay in the processor's cache
 
 Minutes2D = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,8 @@ class MinuteTable:
 
     `path_m`: path length without jitter. `moving_s`: seconds in motion. `seen_s`: seconds between fixes that are not
     silence. `fixes`: usable fixes. `again_m`: path driven where the car had been before (60 s to 45 min
-    earlier, over 150 m back). `thrice_m`: the part of it passed for the third time or more. `echo_m`: path that was
-    driven again later. `turn_rad`: summed change of direction. `x_min_m` ... `y_max_m`: extent (NaN where unseen).
+    earlier, over 150 m back). `echo_m`: path that was driven again later. `x_min_m` ... `y_max_m`: extent (NaN where
+    unseen).
     """
 
     first_ms: int
@@ -42,9 +46,7 @@ class MinuteTable:
     seen_s: Minutes2D
     fixes: Minutes2D
     again_m: Minutes2D
-    thrice_m: Minutes2D
     echo_m: Minutes2D
-    turn_rad: Minutes2D
     x_min_m: Minutes2D
     x_max_m: Minutes2D
     y_min_m: Minutes2D
@@ -68,8 +70,8 @@ def tabulate(
     fleet: Fleet,
     east_m: F8,
     north_m: F8,
-    ok: npt.NDArray[np.bool_],
-    moving: npt.NDArray[np.bool_],
+    ok: Bools,
+    moving: Bools,
     first_ms: int,
     n_minutes: int,
     recipe: Recipe,
@@ -79,22 +81,21 @@ def tabulate(
     `east_m`, `north_m`, `ok`, `moving`: shape (n_fixes,).
     """
     shape = (len(fleet), n_minutes)
-    names = [f.name for f in fields(MinuteTable)[1:]]
-    table = {name: np.zeros(shape, np.float32) for name in names}
-    for name in names[-4:]:
+    table = {f.name: np.zeros(shape, np.float32) for f in fields(MinuteTable)[1:]}
+    for name in ("x_min_m", "x_max_m", "y_min_m", "y_max_m"):
         table[name][:] = np.nan
     _tabulate(fleet.offsets, fleet.t_ms, east_m, north_m, ok, moving, first_ms, recipe.gap_ms, *table.values())
     return MinuteTable(first_ms, **table)
 
 
 @njit(cache=True, nogil=True)
-def _tabulate(
+def _tabulate(  # noqa: PLR0915 - one loop: handing arrays on costs more than all that is done with a fix
     offsets: I8,
     t_ms: I8,
     x: F8,
     y: F8,
-    ok: npt.NDArray[np.bool_],
-    moving: npt.NDArray[np.bool_],
+    ok: Bools,
+    moving: Bools,
     first_ms: int,
     gap_ms: int,
     path_m: Minutes2D,
@@ -102,152 +103,103 @@ def _tabulate(
     seen_s: Minutes2D,
     fixes: Minutes2D,
     again_m: Minutes2D,
-    thrice_m: Minutes2D,
     echo_m: Minutes2D,
-    turn_rad: Minutes2D,
     x_min: Minutes2D,
     x_max: Minutes2D,
     y_min: Minutes2D,
     y_max: Minutes2D,
 ) -> None:
     n_minutes = path_m.shape[1]
-    cells = np.zeros((_TABLE, 7), np.int64)  # key, owner + 1, along, time, along before, time before, passes
+    piece = np.empty((_PIECES, 4))  # of the path, filled in: where it ends (x, y, metres from the start), its length
+    when = np.empty((_PIECES, 2), np.int64)  # minute it counts in, time at its end
+    key, passes = np.empty(_TABLE, np.int64), np.empty((_TABLE, 4), np.int64)
     for k in range(len(offsets) - 1):
+        key[:] = _EMPTY
         prev = np.int64(-1)  # last usable row
-        ax = ay = 0.0  # last path vertex
-        heading = np.nan
-        along = 0.0
-        used = 0
+        ax = ay = along = 0.0  # last path vertex
+        n = used = 0
         for i in range(offsets[k], offsets[k + 1]):
-            m = (t_ms[i] - first_ms) // MINUTE_MS
+            end = t_ms[i] - first_ms
+            m = end // MINUTE_MS
             if not ok[i] or m < 0 or m >= n_minutes:
                 continue
+            if fixes[k, m] == 0:
+                x_min[k, m] = x_max[k, m] = x[i]
+                y_min[k, m] = y_max[k, m] = y[i]
+            else:
+                x_min[k, m], x_max[k, m] = min(x_min[k, m], x[i]), max(x_max[k, m], x[i])
+                y_min[k, m], y_max[k, m] = min(y_min[k, m], y[i]), max(y_max[k, m], y[i])
             fixes[k, m] += 1
-            _widen(k, m, x[i], y[i], x_min, x_max, y_min, y_max)
-            if prev < 0 or t_ms[i] - t_ms[prev] > gap_ms:
-                ax, ay, heading, prev = x[i], y[i], np.nan, np.int64(i)
+            before, prev = prev, np.int64(i)
+            if before < 0 or t_ms[i] - t_ms[before] > gap_ms:
+                ax, ay = x[i], y[i]
                 continue
-            in_motion = 0.5 * moving[i] + 0.5 * moving[prev]
-            _spread_seconds(seen_s[k], moving_s[k], t_ms[prev] - first_ms, t_ms[i] - first_ms, in_motion)
-            step_ms = t_ms[i] - t_ms[prev]
-            prev = np.int64(i)
-            d = np.hypot(x[i] - ax, y[i] - ay)
-            if d < _DEJITTER_M or in_motion == 0.0:  # a parked car's drift is no path
+            in_motion = 0.5 * moving[i] + 0.5 * moving[before]
+            began = a = t_ms[before] - first_ms
+            while a < end:
+                within = a // MINUTE_MS
+                until = min(end, (within + 1) * MINUTE_MS)
+                seconds = (until - a) / 1000.0
+                seen_s[k, within] += seconds
+                moving_s[k, within] += in_motion * seconds
+                a = until
+            square = (x[i] - ax) ** 2 + (y[i] - ay) ** 2
+            if square < _DEJITTER_M * _DEJITTER_M or in_motion == 0.0:  # a parked car's drift is no path
                 continue
+            d = np.sqrt(square)
             path_m[k, m] += d
-            new = np.arctan2(x[i] - ax, y[i] - ay)
-            if not np.isnan(heading):
-                turn = abs(new - heading)
-                turn_rad[k, m] += min(turn, 2 * np.pi - turn)
-            heading = new
-            step = ax, ay, x[i], y[i], t_ms[i] - first_ms, step_ms
-            used = _revisit(cells, k, step, along, used, again_m[k], thrice_m[k], echo_m[k])
+            pieces = int(np.ceil(d / _RESAMPLE_M))
+            for p in range(1, pieces + 1):
+                if n == _PIECES:
+                    used = _revisit(k, n, piece, when, key, passes, used, again_m, echo_m)
+                    n = 0
+                f = p / pieces
+                piece[n, 0], piece[n, 1] = ax + f * (x[i] - ax), ay + f * (y[i] - ay)
+                piece[n, 2], piece[n, 3] = along + f * d, d / pieces
+                when[n, 0], when[n, 1] = m, int(end - (1 - f) * (end - began))
+                n += 1
             along += d
             ax, ay = x[i], y[i]
+        _revisit(k, n, piece, when, key, passes, used, again_m, echo_m)
 
 
 @njit(cache=True, nogil=True)
-def _revisit(
-    cells: npt.NDArray[np.int64],
-    k: int,
-    step: tuple[float, float, float, float, int, int],
-    along: float,
-    used: int,
-    again_m: npt.NDArray[np.float32],
-    thrice_m: npt.NDArray[np.float32],
-    echo_m: npt.NDArray[np.float32],
+def _revisit(  # noqa: C901, PLR0912 - the same
+    k: int, n: int, piece: F8, when: I8, key: I8, passes: I8, used: int, again_m: Minutes2D, echo_m: Minutes2D
 ) -> int:
-    """Enter a step of the path, filled in, and credit what of it was passed before; return the cells in use.
+    """Credit what of n pieces of track k's path was passed before; return the cells in use.
 
-    `step`: from x, y to x, y; the time (ms from the first minute) at its end, and how long it lasted.
+    `passes`: a cell's last pass (metres, ms) and the one before that, for the last may be the one under way.
     """
-    ax, ay, bx, by, end_ms, lasts_ms = step
-    d = np.hypot(bx - ax, by - ay)
-    pieces = int(np.ceil(d / _RESAMPLE_M))
-    for p in range(1, pieces + 1):
-        f = p / pieces
-        t = int(end_ms - (1 - f) * lasts_ms)
-        before, count, used = _pass(cells, k, ax + f * (bx - ax), ay + f * (by - ay), along + f * d, t, used)
+    for i in range(n):
+        if used > _TABLE // 2:  # a track that fills half the table starts afresh
+            key[:] = _EMPTY
+            used = 0
+        cx, cy = int(np.floor(piece[i, 0] / _CELL_M)), int(np.floor(piece[i, 1] / _CELL_M))
+        s, t = int(piece[i, 2]), when[i, 1]
+        before, own = np.int64(-1), 0
+        for gx in range(cx - 1, cx + 2):
+            for gy in range(cy - 1, cy + 2):
+                h = (gx * 40_503 + gy) & (_TABLE - 1)  # neighbours in a row lie side by side
+                while key[h] != _EMPTY and key[h] != gx * 4_000_037 + gy:
+                    h = (h + 1) & (_TABLE - 1)
+                if gx == cx and gy == cy:
+                    own = h
+                if key[h] == _EMPTY:
+                    continue
+                for last in (0, 2):
+                    if s - passes[h, last] > _BACK_M and t - passes[h, last + 1] > _BACK_MS:
+                        if t - passes[h, last + 1] <= _FORGET_MS:
+                            before = max(before, passes[h, last + 1])
+                        break
+        if key[own] == _EMPTY:
+            key[own] = cx * 4_000_037 + cy
+            passes[own, 2], passes[own, 3] = s, _NEVER_MS
+            used += 1
+        elif s - passes[own, 0] > _BACK_M and t - passes[own, 1] > _BACK_MS:
+            passes[own, 2], passes[own, 3] = passes[own, 0], passes[own, 1]
+        passes[own, 0], passes[own, 1] = s, t
         if before >= 0:
-            m, e = end_ms // MINUTE_MS, before // MINUTE_MS
-            again_m[m] += d / pieces
-            if count >= 2:
-                thrice_m[m] += d / pieces
-            if 0 <= e < len(echo_m):
-                echo_m[e] += d / pieces
+            again_m[k, when[i, 0]] += piece[i, 3]
+            echo_m[k, before // MINUTE_MS] += piece[i, 3]
     return used
-
-
-@njit(cache=True, nogil=True)
-def _widen(
-    k: int, m: int, x: float, y: float, x_min: Minutes2D, x_max: Minutes2D, y_min: Minutes2D, y_max: Minutes2D
-) -> None:
-    """Widen the extent of minute m by one fix."""
-    if np.isnan(x_min[k, m]):
-        x_min[k, m] = x_max[k, m] = x
-        y_min[k, m] = y_max[k, m] = y
-    else:
-        x_min[k, m], x_max[k, m] = min(x_min[k, m], x), max(x_max[k, m], x)
-        y_min[k, m], y_max[k, m] = min(y_min[k, m], y), max(y_max[k, m], y)
-
-
-@njit(cache=True, nogil=True)
-def _spread_seconds(
-    seen_s: npt.NDArray[np.float32], moving_s: npt.NDArray[np.float32], a: int, b: int, in_motion: float
-) -> None:
-    """Give the seconds from a to b (ms) to the minutes they fall into."""
-    while a < b:
-        m = a // MINUTE_MS
-        until = min(b, (m + 1) * MINUTE_MS)
-        if 0 <= m < len(seen_s):
-            seen_s[m] += (until - a) / 1000.0
-            moving_s[m] += in_motion * (until - a) / 1000.0
-        a = until
-
-
-@njit(cache=True, nogil=True)
-def _pass(
-    cells: npt.NDArray[np.int64], k: int, x: float, y: float, along: float, t: int, used: int
-) -> tuple[int, int, int]:
-    """Enter a path vertex; return when the place was passed before (-1: never), how often, and the cells in use."""
-    cx, cy = int(np.floor(x / _CELL_M)), int(np.floor(y / _CELL_M))
-    s = int(along)
-    before, count, own = -1, 0, 0
-    if used > _TABLE // 2:  # a track that fills half the table starts afresh
-        cells[:, 1] = 0
-        used = 0
-    for gx in range(cx - 1, cx + 2):
-        for gy in range(cy - 1, cy + 2):
-            cell = gx * 4_000_037 + gy
-            h = (cell * 2654435761) & (_TABLE - 1)
-            while cells[h, 1] == k + 1 and cells[h, 0] != cell:
-                h = (h + 1) & (_TABLE - 1)
-            if gx == cx and gy == cy:
-                own = h
-            if cells[h, 1] != k + 1:
-                continue
-            seen, c = _last_pass(cells, h, s, t)
-            before, count = max(before, seen), max(count, c)
-    if cells[own, 1] != k + 1:
-        cells[own, 0], cells[own, 1] = cx * 4_000_037 + cy, k + 1
-        cells[own, 5], cells[own, 6] = -1, count + 1
-        used += 1
-    elif s - cells[own, 2] > _BACK_M and t - cells[own, 3] > _BACK_MS:
-        recent = 1 if t - cells[own, 3] <= _FORGET_MS else 0
-        cells[own, 4], cells[own, 5] = cells[own, 2], cells[own, 3]
-        cells[own, 6] = max(cells[own, 6], count) + recent
-    cells[own, 2], cells[own, 3] = s, t
-    return before, count, used
-
-
-@njit(cache=True, nogil=True)
-def _last_pass(cells: npt.NDArray[np.int64], h: int, s: int, t: int) -> tuple[int, int]:
-    """Return when a cell was last passed far enough back to count, and how often till then; (-1, 0) if never."""
-    seen, count = -1, 0
-    if s - cells[h, 2] > _BACK_M and t - cells[h, 3] > _BACK_MS:
-        seen, count = int(cells[h, 3]), int(cells[h, 6])
-    elif cells[h, 5] >= 0 and s - cells[h, 4] > _BACK_M and t - cells[h, 5] > _BACK_MS:
-        seen, count = int(cells[h, 5]), int(cells[h, 6]) - 1
-    if seen < 0 or t - seen > _FORGET_MS:
-        return -1, 0
-    return seen, count

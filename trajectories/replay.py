@@ -27,6 +27,8 @@ _ALONG_M, _ALONG_FROM_M = 100.0, 137.0  # parallel streets are told apart, few l
 _BIN_MS = 4_000
 _BINS = 1 << 20  # shifts of up to 48 days
 _STEP_M, _CRAWL_MPS = 4.0, 0.8  # a parked car's noise makes shorter or slower steps
+_FARTHEST = 30  # no car crosses so many lines between two fixes
+_MIXER = np.int64(-4658895280553007687)  # splitmix64's multiplier
 _GROUP = 120  # what more tracks share tells nobody apart
 
 
@@ -64,26 +66,10 @@ class Match:
     median_m: float
 
 
-def grid_crossings(fleet: Fleet, east_m: F8, north_m: F8, ok: Bools, moving: Bools, first_track: int) -> Crossings:
+def grid_crossings(fleet: Fleet, east_m: F8, north_m: F8, moving: Bools, first_track: int) -> Crossings:
     """Return the fingerprints of a fleet's tracks; track k gets the number `first_track + k`."""
-    place, t_ms, track = _crossings(fleet.offsets, fleet.t_ms, east_m, north_m, ok, moving)
-    axis = (place >> 1) & 1  # one direction of lines at a time: a street along a line crosses only the others cleanly
-    halves = [_fingerprints(place[axis == a], t_ms[axis == a], track[axis == a]) for a in (0, 1)]
-    key, at, who = (np.concatenate(column) for column in zip(*halves, strict=True))
-    return Crossings(key, at, who + first_track)
-
-
-def _fingerprints(place: I8, t_ms: I8, track: I8) -> tuple[I8, I8, I8]:
-    """Return for each crossing a key of it and the two that follow in strides, its time, and its track."""
-    if len(place) <= 2 * _STRIDE:
-        return place[:0], t_ms[:0], track[:0]
-    first, middle, last = slice(None, -2 * _STRIDE), slice(_STRIDE, -_STRIDE), slice(2 * _STRIDE, None)
-    early, late = t_ms[middle] - t_ms[first], t_ms[last] - t_ms[middle]
-    one = (track[first] == track[last]) & (t_ms[last] - t_ms[first] <= _LONGEST_MS)
-    key = place[first]
-    for part in (place[middle], place[last], early // _TICK_MS, late // _TICK_MS):
-        key = (key ^ (key >> 29)) * np.int64(-4658895280553007687) + part  # splitmix64's multiplier
-    return key[one], t_ms[first][one], track[first][one]
+    key, t_ms, track = _fingerprints(fleet.offsets, fleet.t_ms, east_m, north_m, moving)
+    return Crossings(key, t_ms, track + first_track)
 
 
 def rough_motion(fleet: Fleet, east_m: F8, north_m: F8) -> Bools:
@@ -200,34 +186,48 @@ def _best_run(weight: I8) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _crossings(offsets: I8, t_ms: I8, x: F8, y: F8, ok: Bools, moving: Bools) -> tuple[I8, I8, I8]:
-    room = 1024
+def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools) -> tuple[I8, I8, I8]:
+    """Return a key for each crossing and the two before it in strides, the time of the first, and the track.
+
+    One direction of lines at a time: a street along a line crosses only the others cleanly.
+    """
+    room, n = len(t_ms) // 4 + 64, 0
     key, at, who = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
-    n = 0
+    span = 2 * _STRIDE
+    place, when = np.empty((2, span + 1), np.int64), np.empty((2, span + 1), np.int64)  # the last crossings, in turn
+    here, seen = np.empty(2, np.int64), np.empty(2, np.int64)
     for k in range(len(offsets) - 1):
-        a = np.int64(-1)
+        seen[:] = 0
         for b in range(offsets[k], offsets[k + 1]):
-            if not ok[b]:
-                continue
-            if a >= 0 and moving[a] and moving[b] and t_ms[b] - t_ms[a] <= 60_000:
-                for axis in range(2):
-                    p, q = (x[a], x[b]) if axis == 0 else (y[a], y[b])
-                    u, v = (y[a], y[b]) if axis == 0 else (x[a], x[b])
-                    lo, hi = np.floor(min(p, q) / _GRID_M), np.floor(max(p, q) / _GRID_M)
-                    if hi - lo > 30:
-                        continue  # no car crosses 3 km between two fixes
-                    for line in range(int(lo) + 1, int(hi) + 1):
-                        f = (line * _GRID_M - p) / (q - p)
-                        along = int(np.floor((u + f * (v - u) + _ALONG_FROM_M) / _ALONG_M))
-                        if n == room:
-                            room *= 2
-                            key, at, who = _grown(key, room), _grown(at, room), _grown(who, room)
-                        forward = 1 if q > p else 0
-                        key[n] = (((line + 1_000_000) * 4_000_000 + along + 2_000_000) * 2 + axis) * 2 + forward
-                        at[n] = t_ms[a] + np.int64(f * (t_ms[b] - t_ms[a]))
-                        who[n] = k
-                        n += 1
-            a = np.int64(b)
+            a = b - 1
+            known = b > offsets[k] and moving[a] and moving[b] and t_ms[b] - t_ms[a] <= 60_000
+            for axis in range(2):
+                q = x[b] if axis == 0 else y[b]
+                before, here[axis] = here[axis], int(np.floor(q / _GRID_M))
+                if not known or here[axis] == before or abs(here[axis] - before) > _FARTHEST:
+                    continue
+                p, u, v = (x[a], y[a], y[b]) if axis == 0 else (y[a], x[a], x[b])
+                for line in range(min(before, here[axis]) + 1, max(before, here[axis]) + 1):
+                    f = (line * _GRID_M - p) / (q - p)
+                    along = int(np.floor((u + f * (v - u) + _ALONG_FROM_M) / _ALONG_M))
+                    last = seen[axis] % (span + 1)
+                    way = 2 * axis + (1 if q > p else 0)
+                    place[axis, last] = ((line + 1_000_000) * 4_000_000 + along + 2_000_000) * 4 + way
+                    when[axis, last] = t_ms[a] + np.int64(f * (t_ms[b] - t_ms[a]))
+                    seen[axis] += 1
+                    first, middle = (last + 1) % (span + 1), (last + 1 + _STRIDE) % (span + 1)
+                    if seen[axis] <= span or when[axis, last] - when[axis, first] > _LONGEST_MS:
+                        continue
+                    if n == room:
+                        room *= 2
+                        key, at, who = _grown(key, room), _grown(at, room), _grown(who, room)
+                    mixed = place[axis, first]
+                    mixed = (mixed ^ (mixed >> 29)) * _MIXER + place[axis, middle]
+                    mixed = (mixed ^ (mixed >> 29)) * _MIXER + place[axis, last]
+                    mixed = (mixed ^ (mixed >> 29)) * _MIXER + (when[axis, middle] - when[axis, first]) // _TICK_MS
+                    mixed = (mixed ^ (mixed >> 29)) * _MIXER + (when[axis, last] - when[axis, middle]) // _TICK_MS
+                    key[n], at[n], who[n] = mixed, when[axis, first], k
+                    n += 1
     return key[:n].copy(), at[:n].copy(), who[:n].copy()
 
 

@@ -131,16 +131,21 @@ def follow(
     )
 
 
-def excess_m(lines: Sequence[tuple[Polyline, float]], east_m: F8, north_m: F8) -> F8:
+def excess_m(lines: Sequence[tuple[Polyline, float]], east_m: F8, north_m: F8, enough_m: float = float("-inf")) -> F8:
     """Return metres beyond the nearest of several corridors (line, half width), f8[n]: negative inside, NaN for a NaN.
 
-    Raises ValueError without a corridor: there is nothing to be away from.
+    Fixes no further than `enough_m` from one corridor are not measured from those after it. Raises ValueError without
+    a corridor: there is nothing to be away from.
     """
     if not lines:
         raise ValueError("no corridor to measure from; ask only where at least one route is allowed")
-    nearest = np.full(len(east_m), np.nan)
-    for line, half_width_m in lines:
-        np.fmin(nearest, line.project(east_m, north_m)[0] - half_width_m, out=nearest)
+    (line, half_width_m), *others = lines
+    nearest: F8 = line.project(east_m, north_m)[0] - half_width_m
+    for line, half_width_m in others:
+        far = np.flatnonzero(nearest > enough_m)
+        if not len(far):
+            break
+        nearest[far] = np.fmin(nearest[far], line.project(east_m[far], north_m[far])[0] - half_width_m)
     return nearest
 
 
@@ -148,7 +153,8 @@ def excess_m(lines: Sequence[tuple[Polyline, float]], east_m: F8, north_m: F8) -
 class Deviations:
     """Stretches of a track away from all corridors: half-open row ranges and what was measured on them.
 
-    `excess_m` has a row for each fix, the other columns one for each stretch. `duration_ms` runs from the first to the
+    `excess_m` has a row for each fix (within the margin of one corridor it may be nearer to another), the other
+    columns one for each stretch. `duration_ms` runs from the first to the
     last fix away and `off_ms` leaves out the short returns in between. `length_m` is the way driven from the first to
     the last fix away (steps below `NOISE_STEP_M` gathered, so that standing adds nothing). The maximum and median
     of the excess are over the fixes away.
@@ -185,7 +191,7 @@ def deviations(
     there at a red light, has not come back to it. A silence of more than `max_gap_ms` does: nobody saw where the car
     was. Stretches shorter than `min_ms` from first to last fix away are left out.
     """
-    excess = excess_m(lines, east_m, north_m)
+    excess = excess_m(lines, east_m, north_m, margin_m)
     fit = usable & np.isfinite(excess)
     start, stop = _stretches_beyond(excess, fit, t_ms, margin_m, bridge_ms, max_gap_ms)
     long_enough = t_ms[stop - 1] - t_ms[start] >= min_ms

@@ -44,6 +44,7 @@ class Places:
     _grown: ZoneRaster
     _true: ZoneRaster
     _ix: dict[str, int] = field(repr=False)
+    _box_m: F8 = field(repr=False)
     _approved: dict[tuple[str, str, int | None], Bool] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -61,6 +62,7 @@ class Places:
         lines = tuple(Polyline.from_shapely(z.geometry, plane) for z in zones if isinstance(z.geometry, LineString))
         half = np.where(is_line, [(z.width_m or 0.0) / 2 for z in zones], 0.0).astype(np.float64)
         widths = half[of_shape[len(polygons) :]].tolist()
+        boxes = [_box_of(polygons, lines, int(shape), half_m) for shape, half_m in zip(shape_of, half, strict=True)]
         return cls(
             zones=tuple(zones),
             plane=plane,
@@ -74,6 +76,7 @@ class Places:
             _grown=ZoneRaster.build(polygons, lines, widths, margin_m, CELL_M),
             _true=ZoneRaster.build(polygons, lines, widths, 0.0, CELL_M),
             _ix={z.zone_id: ix for ix, z in enumerate(zones)},
+            _box_m=np.array(boxes, dtype=np.float64).reshape(-1, 4),
         )
 
     def __len__(self) -> int:
@@ -139,18 +142,32 @@ class Places:
             depth[rows] = offset_m - self.half_width_m[zone[rows]]
         return depth
 
-    def edges(self) -> tuple[I8, F8]:
-        """Return the edges of all zones: starts i8[z + 1] and f8[m, 4] (from east, north, to east, north)."""
-        per_zone = [self._edges_of(int(shape)) for shape in self.shape_of]
-        starts = np.cumsum([0, *(len(e) for e in per_zone)], dtype=np.int64)
-        return starts, np.vstack([np.empty((0, 4)), *per_zone])
+    def nearest_m(self, east_m: F8, north_m: F8) -> F8:
+        """Return metres from each point to the edge of the nearest place: negative inside, inf without places, f8[n].
 
-    def _edges_of(self, shape: int) -> F8:
-        if shape < len(self.polygons):
-            first, last = self.polygons.shape_start[shape : shape + 2]
-            return self.polygons.edges_m[self.polygons.part_start[first] : self.polygons.part_start[last]]
-        line = self.lines[shape - len(self.polygons)]
-        return np.column_stack([line.east_m[:-1], line.north_m[:-1], line.east_m[1:], line.north_m[1:]])
+        Points must be finite. Places whose box is further from all points than what was found are passed over.
+        """
+        nearest = np.full(len(east_m), np.inf)
+        if not len(nearest):
+            return nearest
+        west, south, east, north = self._box_m.T
+        away_x = np.maximum(np.maximum(west - east_m.max(), east_m.min() - east), 0.0)
+        away_y = np.maximum(np.maximum(south - north_m.max(), north_m.min() - north), 0.0)
+        least_m = np.hypot(away_x, away_y)
+        for zone_ix in np.argsort(least_m, kind="stable").tolist():
+            if least_m[zone_ix] > nearest.max():
+                break
+            np.minimum(nearest, self.depth_m(zone_ix, east_m, north_m), out=nearest)
+        return nearest
+
+
+def _box_of(polygons: PolygonSet, lines: Sequence[Polyline], shape: int, half_m: float) -> list[float]:
+    """West, south, east, north of a zone, a route's corridor included."""
+    if shape < len(polygons):
+        box = polygons.part_box_m[slice(*polygons.shape_start[shape : shape + 2])]
+    else:
+        box = lines[shape - len(polygons)].box_m
+    return [*(box[:, :2].min(axis=0) - half_m).tolist(), *(box[:, 2:].max(axis=0) + half_m).tolist()]
 
 
 def _refuse_unfit(zones: Sequence[Zone]) -> None:

@@ -46,7 +46,7 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
         yield NotAssessable(session.start_ms, session.end_ms, "silent")
         return
     moving = day.moving_ms(session.start_ms, session.end_ms) / length
-    trained = total_ms(intersect(day.trained_time(), when)) / length
+    trained = total_ms(intersect(day.trained_time, when)) / length
     if trained >= p.trained_share or (session.part == ROAD_PART and moving >= p.moving_share):
         return
     if thin_sampling(day, when) and moving > p.moving_share:

@@ -64,7 +64,7 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
         return  # nothing was seen: signal-gap's matter
     rows = slice(first, stop)
     t, ok = day.columns.t_ms[rows], day.columns.ok[rows]
-    lines = [day.places.corridor(z) for z in allowed]
+    lines = [day.places.corridor(z) for z in allowed]  # its own first
     at = day.columns.east_m[rows], day.columns.north_m[rows]
     found = deviations(lines, *at, t, ok, p.margin_m, bridge_ms=int(p.bridge_s * 1000))
     on = np.flatnonzero(ok & (found.excess_m <= p.margin_m))
@@ -81,7 +81,7 @@ def _allowed_routes(day: VehicleDay, session: Session) -> list[int] | None:
     if own is None or not day.is_route(own):
         return None
     others = [ix for ix in day.approved_places(session.part) if day.is_route(ix)]
-    return sorted({own, *others})
+    return [own, *(ix for ix in others if ix != own)]
 
 
 def _counts(

@@ -158,9 +158,8 @@ class Seen:
 
 
 def training_of(seen: Seen, table: MinuteTable, p_yard: npt.NDArray[np.float64], k: int, limit: float) -> list[Run]:
-    lo, hi = seen.fleet.offsets[k], seen.fleet.offsets[k + 1]
-    rows = lo + np.flatnonzero(seen.ok[lo:hi])
-    track = seen.fleet.t_ms[rows], seen.east_m[rows], seen.north_m[rows]
+    rows = slice(seen.fleet.offsets[k], seen.fleet.offsets[k + 1])
+    track = seen.fleet.t_ms[rows], seen.east_m[rows], seen.north_m[rows], seen.ok[rows]
     anywhere = np.ones(table.n_minutes, np.bool_)
     return yard_runs(table, k, p_yard, limit, anywhere) + lap_runs(table, k, track, limit, anywhere, RECIPE.gap_ms)
 

@@ -27,7 +27,7 @@ from trajectories.minutes import MINUTE_MS, MinuteTable, tabulate
 CORNER_CUTTING = 0.02
 """Of a length: what a path between fixes, with vertices at least 10 m apart, loses at corners."""
 FLOAT32 = 1e-5
-SUMS = ("path_m", "moving_s", "seen_s", "fixes", "again_m", "thrice_m", "echo_m", "turn_rad")
+SUMS = ("path_m", "moving_s", "seen_s", "fixes", "again_m", "echo_m")
 RECT_M = 2 * (400 + 250)
 CLOSING_M = 60.0  # where a lap closes, its end lies on its beginning: a cell and its neighbours
 
@@ -81,19 +81,12 @@ def test_a_parked_car_drives_no_path_however_its_position_wanders() -> None:
         assert total(table, "fixes") == 720
 
 
-def test_turning_is_the_sum_of_the_bends() -> None:
-    assert total(sampled(ring(400, 250, 3, 8.0), 1.0).table(), "turn_rad") == pytest.approx(11 * np.pi / 2, rel=0.05)
-
-
 # ---------------------------------------------------------------- the same streets again
-@pytest.mark.parametrize(("laps", "again", "thrice"), [(1, 0, 0), (2, 1, 0), (3, 2, 1), (5, 4, 3)])
-def test_laps_of_a_block_are_driven_again_from_the_second_and_thrice_from_the_third(
-    laps: int, again: int, thrice: int
-) -> None:
+@pytest.mark.parametrize(("laps", "again"), [(1, 0), (2, 1), (3, 2), (5, 4)])
+def test_laps_of_a_block_are_driven_again_from_the_second(laps: int, again: int) -> None:
     table = sampled(ring(400, 250, laps, 8.0), 5.0, noise_m=2.0).table()
     slack = 0.12 * RECT_M * max(laps - 1, 0) + CLOSING_M
     assert total(table, "again_m") == pytest.approx(again * RECT_M, abs=slack)
-    assert total(table, "thrice_m") == pytest.approx(thrice * RECT_M, abs=slack)
     assert total(table, "echo_m") == pytest.approx(total(table, "again_m"), rel=FLOAT32)
 
 
@@ -107,18 +100,16 @@ def test_what_is_driven_again_echoes_in_the_minutes_of_the_pass_before() -> None
     assert table.echo_m[0, first.stop :].sum() == 0
 
 
-def test_the_way_back_of_an_errand_is_driven_again_but_nothing_thrice() -> None:
+def test_the_way_back_of_an_errand_is_driven_again() -> None:
     out_and_back = along([(0, 0), (3000, 0), (0, 0)], 10.0)
     table = sampled(out_and_back, 5.0).table()
     assert total(table, "again_m") == pytest.approx(3000, rel=0.15)
-    assert total(table, "thrice_m") == 0
 
 
 def test_a_figure_eight_crosses_its_own_path_and_repeats_no_street() -> None:
     eight = along([(0, 0), (500, 500), (500, 0), (0, 500), (0, 0)], 8.0)
     table = sampled(eight, 5.0).table()
     assert total(table, "again_m") <= 3 * CLOSING_M  # around the crossing, and where it closes
-    assert total(table, "thrice_m") == 0
     twice = sampled(eight.then(eight), 5.0).table()
     assert total(twice, "again_m") == pytest.approx(eight.length_m, rel=0.2)
 
@@ -223,8 +214,8 @@ def test_the_table_of_two_half_days_is_the_table_of_the_whole(cut_minute: int) -
 
     The step from the last fix before the cut to the first after it belongs to neither half (its seconds and its
     metres); the first path after the cut, in the minute in which the car next moves, may differ by a vertex (10 m);
-    and streets driven before the cut are new to the second half, so `again_m`, `thrice_m` and `echo_m` are less
-    where a lap spans the cut.
+    and streets driven before the cut are new to the second half, so `again_m` and `echo_m` are less where a lap
+    spans the cut.
     """
     drive = ring(400, 250, 2, 8.0).then(arcs(BAY, 1.5), stand(100), along([(0, 0), (0, -6000), (900, -6000)], 10.0))
     every_s = 5.0
@@ -238,15 +229,15 @@ def test_the_table_of_two_half_days_is_the_table_of_the_whole(cut_minute: int) -
     for name in (*SUMS, "x_min_m", "x_max_m", "y_min_m", "y_max_m"):
         joined = np.concatenate([getattr(h, name)[0] for h in halves])
         wanted = getattr(whole, name)[0]
-        if name in {"again_m", "thrice_m", "echo_m"}:
+        if name in {"again_m", "echo_m"}:
             assert (joined <= wanted + 1e-3).all()
             continue
         off = np.flatnonzero(~np.isclose(joined, wanted, rtol=1e-5, atol=1e-3, equal_nan=True))
         moves_on = cut_minute + int(np.argmax(whole.path_m[0, cut_minute:] > 0))
-        summed = {"path_m", "moving_s", "seen_s", "turn_rad"}
+        summed = {"path_m", "moving_s", "seen_s"}
         allowed = {cut_minute - 1, cut_minute, moves_on} if name in summed else set()
         assert set(off.tolist()) <= allowed, name
-        limit = {"path_m": every_s * 10 + 10, "moving_s": every_s, "seen_s": every_s, "turn_rad": np.pi}.get(name, 0)
+        limit = {"path_m": every_s * 10 + 10, "moving_s": every_s, "seen_s": every_s}.get(name, 0)
         assert abs(joined[off] - wanted[off]).sum() <= limit + 1e-3
 
 
@@ -256,6 +247,6 @@ def test_revisits_within_one_half_are_the_same_as_in_the_whole() -> None:
     whole = seen.table()
     at = int((lap.duration_s + 600 + 1500) // 60)  # while the car stands
     one, other = seen.table(at, T0_MS), seen.table(whole.n_minutes - at, T0_MS + at * MINUTE_MS)
-    for name in ("again_m", "thrice_m", "echo_m"):
+    for name in ("again_m", "echo_m"):
         joined = np.concatenate([getattr(one, name), getattr(other, name)], axis=1)
         np.testing.assert_allclose(joined, getattr(whole, name), atol=1e-3)

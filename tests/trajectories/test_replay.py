@@ -42,7 +42,7 @@ def fleet_seen(tracks: list[tuple[Drive, float, float, int]]) -> Seen:
 
 
 def candidates(seen: Seen, least_ms: int = SHORTEST_MS) -> list[Candidate]:
-    found = grid_crossings(seen.fleet, seen.east_m, seen.north_m, seen.ok, seen.moving, 0)
+    found = grid_crossings(seen.fleet, seen.east_m, seen.north_m, seen.moving, 0)
     return find_candidates([found], VOTES, least_ms)
 
 
@@ -131,9 +131,7 @@ def test_the_later_track_is_the_copy_wherever_it_stands_in_the_fleet() -> None:
 def test_batches_of_a_fleet_give_the_candidates_of_the_whole() -> None:
     drive = city_drive(1)
     one, other = fleet_seen([(drive, 5.0, 0.0, 1)]), fleet_seen([(drive.later(SHIFT_S), 5.0, 1.0, 2)])
-    parts = [
-        grid_crossings(s.fleet, s.east_m, s.north_m, s.ok, s.moving, number) for number, s in ((0, one), (7, other))
-    ]
+    parts = [grid_crossings(s.fleet, s.east_m, s.north_m, s.moving, number) for number, s in ((0, one), (7, other))]
     (pair,) = find_candidates(parts, VOTES, SHORTEST_MS)
     assert (pair.early, pair.late) == (0, 7)
     assert find_candidates(parts[::-1], VOTES, SHORTEST_MS) == [pair]
@@ -145,7 +143,7 @@ def test_nothing_is_a_copy_of_nothing() -> None:
     assert find_candidates([Crossings(none, none, none)], VOTES, SHORTEST_MS) == []
     empty = np.zeros(0)
     seen = observed(build_fleet(["V"], np.zeros(0, np.int32), none, empty, empty), empty, empty)
-    assert len(grid_crossings(seen.fleet, empty, empty, seen.ok, seen.moving, 0).key) == 0
+    assert len(grid_crossings(seen.fleet, empty, empty, seen.moving, 0).key) == 0
     track, moved = (none, empty, empty), np.zeros(0, np.bool_)
     assert check_replay(track, (*track, moved), 0, TOLERANCE_M, GAP_MS) is None
     two = np.array([0, 5000]), np.zeros(2), np.zeros(2)

@@ -21,7 +21,6 @@ from zones.zone import Zone
 MakeZone = Callable[..., Zone]
 MakeFleet = Callable[..., Fleet]
 MARGIN_M = 10.0
-SAME_DEPTH_M = 1e-4  # f4
 YARD = box(0, 0, 100, 100)
 IN, NEAR, OUT = 50.0, 105.0, 150.0  # east of the yard's west edge: in it, within the margin, beyond
 
@@ -52,7 +51,6 @@ def visits_along(yard: Places, fleet_of: MakeFleet) -> Callable[..., Visits]:
 def test_a_visit_runs_from_the_first_to_the_last_fix_in_the_grown_place(visits_along: Callable[..., Visits]) -> None:
     found = visits_along([OUT, NEAR, IN, 80.0, NEAR, OUT])
     assert rows_of(found) == [(1, 5)]
-    assert found.deepest_m[0] == pytest.approx(-50.0, abs=SAME_DEPTH_M)
 
 
 def test_being_near_a_place_is_no_visit(visits_along: Callable[..., Visits]) -> None:
@@ -62,7 +60,6 @@ def test_being_near_a_place_is_no_visit(visits_along: Callable[..., Visits]) -> 
 def test_the_edge_itself_is_in_the_place(visits_along: Callable[..., Visits]) -> None:
     found = visits_along([OUT, 99.9999, OUT])
     assert rows_of(found) == [(1, 2)]
-    assert found.deepest_m[0] == pytest.approx(0.0, abs=2 * SAME_DEPTH_M)
 
 
 def test_drift_at_the_boundary_does_not_split_a_visit(visits_along: Callable[..., Visits]) -> None:
@@ -118,7 +115,6 @@ def test_each_car_has_its_own_visits_and_may_be_in_two_places_at_once(
     assert rows_of(found) == [(0, 2), (0, 2), (2, 5), (2, 5)]
     assert rows_of(found.of(1)) == []
     assert rows_of(found.of(2)) == [(2, 5), (2, 5)]
-    np.testing.assert_allclose(found.deepest_m, [-50, -10, -50, -10], atol=SAME_DEPTH_M)
 
 
 @pytest.mark.parametrize("vehicles", [[], [[]], [[], []]])
@@ -135,10 +131,8 @@ def test_without_zones_nobody_visits_anything(plane: LocalPlane, fleet_of: MakeF
 # ---------------------------------------------------------------- the oracle: one zone, one car, fix by fix
 
 
-def oracle_visits(
-    depth_m: np.ndarray, t_s: np.ndarray, usable: np.ndarray, bridge_s: float
-) -> list[tuple[int, int, float]]:
-    """Runs of usable fixes within the margin, joined over short absences, with the deepest; none that never enters."""
+def oracle_visits(depth_m: np.ndarray, t_s: np.ndarray, usable: np.ndarray, bridge_s: float) -> list[tuple[int, int]]:
+    """Runs of usable fixes within the margin, joined over short absences; none that never enters."""
     order = [i for i in range(len(t_s)) if usable[i]]
     visits: list[list[int]] = []
     for k, i in enumerate(order):
@@ -152,8 +146,7 @@ def oracle_visits(
                 visits[-1].append(i)
                 continue
         visits.append([i])
-    deepest = [min(depth_m[v]) for v in visits]
-    return [(v[0], v[-1] + 1, d) for v, d in zip(visits, deepest, strict=True) if d <= 0]
+    return [(v[0], v[-1] + 1) for v in visits if min(depth_m[v]) <= 0]
 
 
 def oracle_depth_m(shape: BaseGeometry, half_width_m: float, east_m: np.ndarray, north_m: np.ndarray) -> np.ndarray:
@@ -186,9 +179,8 @@ def test_visits_of_wandering_cars_agree_with_a_walk_fix_by_fix(
             expected = oracle_visits(depth_m, t_s[k], usable[rows], 60.0)
             mine = found.of(k)
             mine_rows = mine.zone_ix == zone_ix
-            assert mine.start[mine_rows].tolist() == [base + a for a, _, _ in expected]
-            assert mine.stop[mine_rows].tolist() == [base + b for _, b, _ in expected]
-            np.testing.assert_allclose(mine.deepest_m[mine_rows], [d for _, _, d in expected], atol=SAME_DEPTH_M)
+            assert mine.start[mine_rows].tolist() == [base + a for a, _ in expected]
+            assert mine.stop[mine_rows].tolist() == [base + b for _, b in expected]
     assert len(found) > 5
 
 
