@@ -10,21 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from audit.analysis import Analysis, Motion
-from trajectories.activity import Run, lap_runs, yard_runs
-from trajectories.fleet import I8
-from trajectories.intervals import Intervals, intersect, intervals, subtract, total_ms
+from trajectories.activity import Mask, Run, lap_runs, yard_runs
+from trajectories.fleet import F8, I8
+from trajectories.intervals import Intervals, close_gaps, intersect, intervals, subtract, total_ms
 from trajectories.minutes import MINUTE_MS, Minutes2D
 from trajectories.recipe import Recipe
 from trajectories.spans import Activity
 from zones.declared import Session
 from zones.following import follow
 from zones.places import KIND_CODES, Places
+from zones.visits import Visits
 from zones.zone import ZoneKind
 
 _CERTAIN = 0.99  # declared there, and driven there
@@ -87,11 +89,8 @@ def find_trainings(
     found: list[Training] = []
     occupied = np.zeros(analysis.table.n_minutes)
     times: list[tuple[int, Intervals]] = []
-    t_ms = analysis.motion.fleet.t_ms
-    for zone_ix in np.unique(visits.zone_ix).tolist():
-        of_zone = visits.zone_ix == zone_ix
-        pieces = [(int(a), int(b)) for a, b in zip(visits.start[of_zone], visits.stop[of_zone], strict=True)]
-        when = intervals((int(t_ms[a]), int(t_ms[b - 1]) + 1) for a, b in pieces)
+    for zone_ix, pieces in _by_place(analysis.motion.fleet.t_ms, visits):
+        when = intervals((p.start_ms, p.end_ms) for p in pieces)
         times.append((zone_ix, when))
         if places.kind_code[zone_ix] == _ROUTE:
             found += _on_route(analysis, k, places, zone_ix, pieces, sessions)
@@ -103,6 +102,26 @@ def find_trainings(
             _occupy(occupied, analysis, training.when)
     found += _elsewhere(analysis, k, occupied < _IN_PLACE * MINUTE_MS, times, recipe)
     return tuple(sorted(found, key=lambda t: (t.start_ms, t.end_ms, -1 if t.zone_ix is None else t.zone_ix)))
+
+
+class _Piece(NamedTuple):
+    """One visit of a place: its rows in the fleet, and its time."""
+
+    start: int
+    stop: int
+    start_ms: int
+    end_ms: int
+
+
+def _by_place(t_ms: I8, visits: Visits) -> list[tuple[int, list[_Piece]]]:
+    """Return a car's visits by place, in order."""
+    out: dict[int, list[_Piece]] = {}
+    times = t_ms[visits.start].tolist(), (t_ms[visits.stop - 1] + 1).tolist()
+    for zone_ix, *piece in zip(
+        visits.zone_ix.tolist(), visits.start.tolist(), visits.stop.tolist(), *times, strict=True
+    ):
+        out.setdefault(zone_ix, []).append(_Piece(*piece))
+    return sorted(out.items())
 
 
 def _occupy(occupied: npt.NDArray[np.float64], analysis: Analysis, when: Intervals) -> None:
@@ -135,21 +154,13 @@ def _in_ground(analysis: Analysis, k: int, zone_ix: int, when: Intervals) -> lis
 
 
 def _on_route(
-    analysis: Analysis, k: int, places: Places, zone_ix: int, pieces: list[tuple[int, int]], sessions: Sequence[Session]
+    analysis: Analysis, k: int, places: Places, zone_ix: int, pieces: list[_Piece], sessions: Sequence[Session]
 ) -> list[Training]:
     """Return the trainings along one route: visits no further apart than ten minutes are one drive."""
-    motion = analysis.motion
-    t_ms = motion.fleet.t_ms
-    drives: list[tuple[int, int]] = []
-    for a, b in pieces:
-        if drives and t_ms[a] - t_ms[drives[-1][1] - 1] <= _REJOIN_MS:
-            drives[-1] = (drives[-1][0], b)
-        else:
-            drives.append((a, b))
     here = intervals((s.start_ms, s.end_ms) for s in sessions if s.zone_id == places.zones[zone_ix].zone_id)
     out = []
-    for a, b in drives:
-        drive = intervals([(int(t_ms[a]), int(t_ms[b - 1]) + 1)])
+    for pair in close_gaps(intervals((p.start_ms, p.end_ms) for p in pieces), _REJOIN_MS - 1).tolist():
+        drive = intervals([pair])
         alone = _driven(analysis, k, subtract(drive, here))
         for when, declared in ((intersect(drive, here), True), (alone, False)):
             for start, end in when.tolist():
@@ -207,7 +218,7 @@ def _along(
     k: int,
     places: Places,
     zone_ix: int,
-    pieces: list[tuple[int, int]],
+    pieces: list[_Piece],
     span: tuple[int, int],
     declared: bool,
 ) -> Training | None:
@@ -238,13 +249,21 @@ def _along(
     return _training(analysis, k, Activity.ROAD_TRAINING, span, zone_ix, p, followed_m, declared, **measured)
 
 
-def _driven_within_m(motion: Motion, pieces: list[tuple[int, int]], span: tuple[int, int]) -> float:
+def _driven_within_m(motion: Motion, pieces: list[_Piece], span: tuple[int, int]) -> float:
     """Return the metres driven during a time within a place (`pieces`: the visits); standing adds nothing."""
-    driven_m = 0.0
-    for a, b in pieces:
-        first, stop = a + np.searchsorted(motion.fleet.t_ms[a:b], span)
-        rows = first + np.flatnonzero(motion.ok[first:stop] & motion.moving[first:stop])
-        driven_m += float(np.hypot(np.diff(motion.east_m[rows]), np.diff(motion.north_m[rows])).sum())
+    columns = motion.fleet.t_ms, motion.east_m, motion.north_m, motion.ok, motion.moving
+    return sum(_driven_m(*columns, p.start, p.stop, *span) for p in pieces)
+
+
+@njit(cache=True, nogil=True)
+def _driven_m(t_ms: I8, x: F8, y: F8, ok: Mask, moving: Mask, a: int, b: int, start_ms: int, end_ms: int) -> float:
+    """Add up the steps between the usable fixes in motion of rows a..b-1 within a time."""
+    driven_m, prev = 0.0, -1
+    for i in range(a, b):
+        if start_ms <= t_ms[i] < end_ms and ok[i] and moving[i]:
+            if prev >= 0:
+                driven_m += np.sqrt((x[i] - x[prev]) ** 2 + (y[i] - y[prev]) ** 2)
+            prev = i
     return driven_m
 
 

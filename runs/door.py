@@ -59,21 +59,21 @@ class TrackDoor:
     def open(self) -> None:
         """Open every feed and settle which terminal is which car's on this day."""
         config = self.bundle.config
-        for feed in config.feeds:
-            self.feeds[feed.name] = open_track_feed(self.bundle.folder, feed, config.local, self.ledger, self.sources)
+        for known in config.feeds:
+            self.feeds[known.name] = open_track_feed(self.bundle.folder, known, config.local, self.ledger, self.sources)
         fitted: dict[str, dict[str, str]] = {name: {} for name in self.feeds}
         for terminal in self.bundle.terminals:
             if terminal.provider in fitted and terminal.holds_on(self.day.date):
                 fitted[terminal.provider][terminal.terminal_id] = terminal.vehicle_id
-        home = self._home(fitted)
-        self.cars = {
-            name: {t: v for t, v in fitted[name].items() if home.get(v) == name and t in set(feed.terminals())}
-            for name, feed in self.feeds.items()
-        }
+        heard = {}
+        for name, feed in self.feeds.items():
+            sent = set(feed.terminals())
+            heard[name] = {t: v for t, v in fitted[name].items() if t in sent}
+        home = self._home({name: set(cars.values()) for name, cars in heard.items()})
+        self.cars = {name: {t: v for t, v in cars.items() if home.get(v) == name} for name, cars in heard.items()}
 
-    def _home(self, fitted: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    def _home(self, heard: Mapping[str, Collection[str]]) -> dict[str, str]:
         """Return each car's feed: the registered one where it has files of the car, else another that has."""
-        heard = {n: {v for t, v in fitted[n].items() if t in set(f.terminals())} for n, f in self.feeds.items()}
         home: dict[str, str] = {}
         for vehicle in self.vehicles().values():
             names = [vehicle.provider, *sorted(n for n in self.feeds if n != vehicle.provider)]

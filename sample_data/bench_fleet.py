@@ -41,6 +41,7 @@ LESSON_S = (62 * 60.0, 85 * 60.0)
 LAST_LESSON_STARTS_S = 6.4 * 3600.0
 LOT_SHARE = 0.02
 PACE_BLOCK_S, PACES = 90.0, (0.75, 1.25)
+HALT_S, HALT_SHARE = 20.0, 0.6  # mean length; of the minutes and a half, so many end with one
 
 GROUNDS = {"SCH01": ("G01", "G02"), "SCH02": ("G01", "G03")}
 ROUTES = {"SCH01": ("R01", "R02"), "SCH02": ("R02",)}
@@ -114,11 +115,17 @@ def _way(city: City, start: str, end: str, rng: np.random.Generator) -> Motion:
 
 
 def _paced(motion: Motion, rng: np.random.Generator) -> Motion:
-    """Return the same way driven anew: slower or quicker every minute and a half, as traffic and trainees are."""
+    """Return the same way driven anew: slower or quicker every minute and a half, with halts of its own.
+
+    Two real drives along one road differ within a minute; without the halts some cars of the fleet would not.
+    """
     step_s = np.diff(motion.t_s, prepend=motion.t_s[0])
     block = ((motion.t_s - motion.t_s[0]) // PACE_BLOCK_S).astype(np.int64)
     pace = rng.uniform(*PACES, int(block[-1]) + 1)[block]
-    return replace(motion, t_s=motion.t_s[0] + np.cumsum(step_s / pace), speed_mps=motion.speed_mps * pace)
+    step_s /= pace
+    halts = np.flatnonzero(np.diff(block, prepend=0))
+    step_s[halts] += rng.exponential(HALT_S, len(halts)) * (rng.random(len(halts)) < HALT_SHARE)
+    return replace(motion, t_s=motion.t_s[0] + np.cumsum(step_s), speed_mps=motion.speed_mps * pace)
 
 
 @dataclass

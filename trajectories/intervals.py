@@ -38,7 +38,7 @@ def intervals(pairs: Iterable[tuple[int, int]]) -> Intervals:
     return _sealed(out)
 
 
-def _sealed(rows: Sequence[Sequence[int]]) -> Intervals:
+def _sealed(rows: Sequence[tuple[int, int]] | Sequence[list[int]]) -> Intervals:
     """Return rows that are normalised already as an array."""
     return np.array(rows, dtype=np.int64) if rows else _NONE
 

@@ -200,6 +200,12 @@ def _drift(kind: Bytes, start: I8, stop: I8, x: F8, y: F8, ok: Bools, flags: U4,
     for s in range(len(kind)):
         if kind[s] != _STANDING:
             continue
+        x0 = x1 = x[start[s]]
+        y0 = y1 = y[start[s]]
+        for i in range(start[s], stop[s]):
+            x0, x1, y0, y1 = min(x0, x[i]), max(x1, x[i]), min(y0, y[i]), max(y1, y[i])
+        if (x1 - x0) ** 2 + (y1 - y0) ** 2 <= drift_m * drift_m:
+            continue  # no two fixes are so far apart: the usual case, without a median
         mx, my = np.median(x[start[s] : stop[s]]), np.median(y[start[s] : stop[s]])
         for i in range(start[s], stop[s]):
             if ok[i] and np.hypot(x[i] - mx, y[i] - my) > drift_m:

@@ -174,6 +174,9 @@ class Deviations:
         return len(self.start)
 
 
+_NO_STRETCH = *(np.zeros(0, np.int64),) * 4, *(np.zeros(0),) * 3
+
+
 def deviations(
     lines: Sequence[tuple[Polyline, float]],
     east_m: F8,
@@ -193,6 +196,8 @@ def deviations(
     """
     excess = excess_m(lines, east_m, north_m, margin_m)
     fit = usable & np.isfinite(excess)
+    if not (excess[fit] > margin_m).any():
+        return Deviations(excess, *_NO_STRETCH)
     start, stop = _stretches_beyond(excess, fit, t_ms, margin_m, bridge_ms, max_gap_ms)
     long_enough = t_ms[stop - 1] - t_ms[start] >= min_ms
     start, stop = start[long_enough], stop[long_enough]

@@ -67,6 +67,8 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
     lines = [day.places.corridor(z) for z in allowed]  # its own first
     at = day.columns.east_m[rows], day.columns.north_m[rows]
     found = deviations(lines, *at, t, ok, p.margin_m, bridge_ms=int(p.bridge_s * 1000))
+    if not len(found):
+        return
     on = np.flatnonzero(ok & (found.excess_m <= p.margin_m))
     if _followed_m(on, np.flatnonzero(ok), *at) < p.joined_m:
         on = on[:0]  # crossing a corridor is not arriving at the route

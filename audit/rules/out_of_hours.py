@@ -9,7 +9,7 @@ from audit.day import NOTHING, VehicleDay
 from audit.doubt import pieces, row_span, session_of, unless_permitted, untold
 from audit.finding import Explanation, NotAssessable, Observation
 from audit.training import Training
-from trajectories.intervals import Intervals, clip, intersect, total_ms, union
+from trajectories.intervals import Intervals, clip, intersect, subtract, total_ms, union
 from trajectories.minutes import MINUTE_MS
 
 
@@ -28,7 +28,8 @@ def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
         return
     told = NOTHING
     for zone_ix, t in day.trained_in_places(p.probability_share):
-        if not day.approves(zone_ix):
+        own = day.hours(zone_ix)
+        if not day.approves(zone_ix) or (own is not None and not len(subtract(t.when, own))):
             continue
         hours, unknown = _open(day, t, zone_ix)
         lawful = union(union(hours, told), day.excused(day.zone(zone_ix).zone_id))

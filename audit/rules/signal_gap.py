@@ -37,6 +37,8 @@ def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
 def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Observation | NotAssessable]:
     when = intervals([(session.start_ms, session.end_ms)])
     silent = subtract(when, day.seen)
+    if not len(silent):
+        return
     edge = int(p.outage_edge_s * 1000)
     outages = intervals((a - edge, b + edge) for a, b in (*day.outages.tolist(), *_same_cause(day, edge).tolist()))
     longest = p.silence_min * MINUTE_MS
