@@ -20,6 +20,7 @@ from trajectories.activity import spans_of, yard_probability
 from trajectories.clock import ServiceDay
 from trajectories.fleet import F8
 from trajectories.minutes import MINUTE_MS, tabulate
+from trajectories.passes import pass_spread
 from trajectories.recipe import Recipe
 from zones.declared import Session
 from zones.places import Places
@@ -85,7 +86,7 @@ def check_feed(
         int(t_ms.min()) if len(t_ms) else day.start_ms,
         int(t_ms.max()) if len(t_ms) else day.end_ms,
         float(offset[0]),
-        {},
+        pass_spread(motion.fleet, motion.east_m, motion.north_m, motion.ok, motion.moving),
     )
 
 

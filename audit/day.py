@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from trajectories.clock import ServiceDay
 from trajectories.fleet import F8, I8, Track
 from trajectories.intervals import Intervals, clip, intersect, intervals, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
+from trajectories.passes import PassSpread
+from trajectories.side_by_side import SideBySide
 from trajectories.spans import SpanKind, Spans
 from zones.declared import Exam, Permit, Session
 from zones.permits import excused_during
@@ -26,6 +28,7 @@ from zones.visits import Visits
 from zones.zone import Zone, ZoneKind
 
 NOTHING = intervals([])
+UNKNOWN_SPREAD = PassSpread(float("nan"), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class Replay:
     synchronous_share: float
     moving_ms: int
     median_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeedBeside:
+    """Another feed reports the car, too: how it compares with the one the car was audited by."""
+
+    feed: str
+    other_feed: str
+    seen: SideBySide
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +80,9 @@ class Columns(NamedTuple):
 class VehicleDay:
     """One vehicle's service day. Unit of audit, of parallel work and of evidence.
 
-    `outages`: when its feed was down for everybody; `other_outages`: when another feed was. `track` and what hangs on
-    it is None where the car has no fix that day.
+    `outages`: when its feed was down for everybody; `other_outages`: when another feed was. `passes`: whether its
+    feed's positions were moved to a line; `beside`: other feeds that report the car. `track` and what hangs on it is
+    None where the car has no fix that day.
     """
 
     day: ServiceDay
@@ -86,6 +99,8 @@ class VehicleDay:
     feed_peers: int = 0
     replays: tuple[Replay, ...] = ()
     doubts: Doubts = field(default_factory=Doubts)
+    passes: PassSpread = UNKNOWN_SPREAD
+    beside: tuple[FeedBeside, ...] = ()
     analysis: Analysis | None = None
     k: int = 0
     trainings: tuple[Training, ...] = ()
@@ -272,7 +287,7 @@ class FeedNight:
     """One feed's night: how well its positions fit the approved places, as declared and under other datums.
 
     `fits`: hypothesis to share of the declared training time spent in the declared places; `n_vehicles`,
-    `n_sessions`: what the shares rest on.
+    `n_sessions`: what the shares rest on; `passes`: how far apart its tracks pass one another.
     """
 
     day: ServiceDay
@@ -284,4 +299,4 @@ class FeedNight:
     first_ms: int
     last_ms: int
     offset_m: float
-    detail: Mapping[str, Any]
+    passes: PassSpread = UNKNOWN_SPREAD

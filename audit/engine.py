@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from audit.analysis import Analysis, Motion, analyse
 from audit.card import Value
+from audit.coverage import CarCoverage, car_coverage
 from audit.day import FeedNight, SessionRecord, TraineeDay, VehicleDay
 from audit.evidence import Trace, canonical, digest, finding_id, row_inputs, track_line
 from audit.explanations import because
@@ -38,17 +39,19 @@ class Sources:
 
 @dataclass(slots=True)
 class Verdicts:
-    """Answers of the audit: findings, what was not assessable, and how far each session was confirmed."""
+    """Answers of the audit: findings, what was not assessable, how far sessions were confirmed and cars were seen."""
 
     findings: list[Finding] = field(default_factory=list)
     not_assessed: list[NotAssessed] = field(default_factory=list)
     records: list[SessionRecord] = field(default_factory=list)
+    coverage: list[CarCoverage] = field(default_factory=list)
 
     def add(self, other: Verdicts) -> None:
         """Take in the answers of another batch."""
         self.findings += other.findings
         self.not_assessed += other.not_assessed
         self.records += other.records
+        self.coverage += other.coverage
 
 
 def audit_batch(
@@ -65,6 +68,7 @@ def audit_batch(
         day = vehicle_day(analysis, rows.get(vehicle_id), facts, vehicle_id)
         if day.is_coach_car:
             out.records += [session_record(day, s) for s in day.sessions]
+            out.coverage.append(car_coverage(day))
             out.add(_ask_all(rules, "vehicle", day, facts, sources))
     return out
 
@@ -111,6 +115,8 @@ def vehicle_day(analysis: Analysis | None, k: int | None, facts: Facts, vehicle_
         feed_peers=max((facts.night.peers.get(f, 0) for f in feeds), default=0),
         replays=facts.night.replays.get(vehicle_id, ()),
         doubts=facts.doubts_of(vehicle_id),
+        passes=facts.night.passes_of(feeds),
+        beside=facts.night.beside.get(vehicle_id, ()),
         analysis=heard,
         k=k or 0,
         trainings=() if heard is None else find_trainings(heard, k or 0, facts.places, sessions, facts.recipe),
@@ -263,11 +269,20 @@ class _Case:
                 ],
                 "zone": self.zone(),
                 "rule": {"version": card.version, "basis": list(card.basis)},
+                **self.track(),
                 "recipe": self.facts.recipe.digest,
                 "versions": sources.versions,
             }
         )
         return out
+
+    def track(self) -> dict[str, Any]:
+        """Return what is known of the track itself: whether it was matched to roads, and what another feed says."""
+        day = self.day
+        if day is None or not (day.passes.is_matched or day.beside):
+            return {}
+        beside = [{"feed": b.other_feed, **asdict(b.seen)} for b in day.beside]
+        return {"track": {"matched": day.passes.is_matched, "passes_apart_m": day.passes.median_m, "beside": beside}}
 
     def zone(self) -> dict[str, Any] | None:
         """Return the version of the place that counted that day; None where the finding names none in force."""

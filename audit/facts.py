@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from audit.day import NOTHING, Doubts, FeedNight, Replay
+from audit.day import NOTHING, UNKNOWN_SPREAD, Doubts, FeedBeside, FeedNight, Replay
 from trajectories.clock import ServiceDay
 from trajectories.intervals import Intervals, intersect, intervals, union
+from trajectories.passes import PassSpread
 from trajectories.recipe import Recipe
 from zones.declared import Exam, Permit, Session
 from zones.places import Places
@@ -21,7 +22,8 @@ class NightFacts:
     """What needs the whole night: small, and the same for every batch.
 
     `outages`: when each feed was down for everybody; `peers`: cars heard per feed; `feeds`: how each feed's positions
-    fit; `suspect`: feeds whose positions are not trusted; `replays`: by vehicle.
+    fit; `suspect`: feeds whose positions are not trusted; `replays`: by vehicle; `beside`: by vehicle, other feeds that
+    report it.
     """
 
     outages: Mapping[str, Intervals] = field(default_factory=dict)
@@ -29,6 +31,11 @@ class NightFacts:
     feeds: tuple[FeedNight, ...] = ()
     suspect: frozenset[str] = frozenset()
     replays: Mapping[str, tuple[Replay, ...]] = field(default_factory=dict)
+    beside: Mapping[str, tuple[FeedBeside, ...]] = field(default_factory=dict)
+
+    def passes_of(self, feeds: Sequence[str]) -> PassSpread:
+        """Return how far apart the tracks of a car's feed pass one another."""
+        return next((n.passes for n in self.feeds if n.feed in feeds), UNKNOWN_SPREAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,9 @@ class Facts:
     def outages_of(self, vehicle_id: str) -> Intervals:
         """Return when the feed of a car was down; a car with several feeds is silent only when all are."""
         feeds = self.feeds.get(vehicle_id, ())
-        return reduce(intersect, (self._down(name) for name in feeds)) if feeds else NOTHING
+        return reduce(intersect, (self.down(name) for name in feeds)) if feeds else NOTHING
 
-    def _down(self, feed: str) -> Intervals:
+    def down(self, feed: str) -> Intervals:
         """Return when a feed was down: all day where it has several cars and none was heard."""
         if feed not in self.night.peers and sum(feed in names for names in self.feeds.values()) > 1:
             return intervals([(self.day.start_ms, self.day.end_ms)])

@@ -8,6 +8,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "provider-error": ("地图服务商返回错误或数据缺页", "the provider answered with an error or left pages out"),
     "feed-outage": ("数据源整体中断", "the whole feed was down"),
     "sampling-too-thin": ("定位间隔过大,无法判断驾驶行为", "fixes are too far apart to tell training from driving"),
+    "matched-track": (
+        "数据源轨迹已吸附到路网,不能证明小距离偏离或场内训练",
+        "the feed's positions were matched to roads: they prove nothing of some metres, nor of work in a yard",
+    ),
     "silent": ("信号中断,期间行为不明", "the terminal was silent, so nothing is known of that time"),
     "no-hours": ("该场地或路线未登记批准时间", "no approved hours are on file for the place"),
     "no-route": ("课时未指明有效训练路线", "the session names no route in force"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from audit.finding import Finding
@@ -32,13 +32,27 @@ LINKS = (
 )
 
 
+class CoverageRow(NamedTuple):
+    """What was seen of one school's cars; hours."""
+
+    school: str
+    cars: int
+    cars_without_fixes: int
+    declared_h: float
+    declared_seen_h: float
+    silent_h: float
+    outage_h: float
+    not_assessed: int
+
+
 @dataclass(frozen=True, slots=True)
 class IndexDay:
     """What the overview shows of one service day of one city.
 
     `schools` are names by school_id, `links` relative addresses of vehicle maps by finding_id, `not_assessed` counts
-    {rule: {reason: n}}. `labels` name rules and reasons in the page's language, where they shall not have their usual
-    names. `person_label` gives a person's role and pseudonym; without it nobody is named.
+    {rule: {reason: n}}, `coverage` has a row for each school. `labels` name rules and reasons in the page's language,
+    where they shall not have their usual names. `person_label` gives a person's role and pseudonym; without it nobody
+    is named.
     """
 
     city: str
@@ -55,6 +69,7 @@ class IndexDay:
     zone_hours: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     person_label: Callable[[str], str] | None = None
+    coverage: tuple[CoverageRow, ...] = ()
 
 
 def write_index(out_dir: Path, day: IndexDay, lang: str = "zh") -> Path:
@@ -114,6 +129,7 @@ def _list(findings: list[Finding], day: IndexDay, texts: Words) -> dict[str, Any
         "density": density([None if p is None else (p["at"][0], p["at"][1]) for p in places]),
         "vehicles": day.n_vehicles,
         "silent": day.n_without_fixes,
+        "coverage": [list(row) for row in day.coverage],
         "notAssessed": [
             [_rule(rule, day, texts), [[_reason(reason, day, texts), n] for reason, n in sorted(reasons.items())]]
             for rule, reasons in sorted(day.not_assessed.items())

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from audit.day import FeedBeside
 from audit.finding import Finding
 from maps.entries import entry, evidence, in_order, people_of, relative_href
 from maps.people import People
@@ -41,7 +42,8 @@ class VehicleMapDay:
     are the versions in force that day, `zone_hours` their hours in words. `source_of` leads from a source number to
     file and row; source numbers count the rows of one file after the other. `person_label` gives role and pseudonym
     for a register key. `labels` name rules, explanations and margins in the page's language. `index_href` is the
-    relative address of the overview.
+    relative address of the overview. `matched`: whether the feed moved its positions to roads; `beside`: what other
+    feeds say of the car.
     """
 
     vehicle: Vehicle
@@ -59,6 +61,8 @@ class VehicleMapDay:
     schools: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     index_href: str = "index.html"
+    matched: bool = False
+    beside: tuple[FeedBeside, ...] = ()
 
 
 def write_vehicle_map(path: Path, day: VehicleMapDay, lang: str = "zh") -> Path:
@@ -115,6 +119,11 @@ def _day(day: VehicleMapDay, texts: Words) -> dict[str, Any]:
             for f in in_order(day.findings)
         ],
         "labels": {key: texts(name) for key, name in EVIDENCE.items()} | dict(day.labels),
+        "matched": day.matched,
+        "beside": [
+            [b.other_feed, round(b.seen.median_m, 1), round(b.seen.lag_ms / 1000), round(b.seen.other_per_min, 1)]
+            for b in day.beside
+        ],
         "sessions": [
             {
                 "id": s.session_id,

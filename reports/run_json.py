@@ -23,7 +23,8 @@ class RunRecord:
 
     `rows` is {file or feed: {read, kept, flagged: {flag: n}, rejected: {reason: n}}}: a row is kept or rejected, a
     flagged one is kept and counted under each of its flags as well. `findings` is {rule: n}, `not_assessed` is
-    {rule: {reason: n}}, `seconds` is {stage: s} in the order the stages ran.
+    {rule: {reason: n}}, `coverage` says what was seen of whom (schools, feeds, feeds side by side), `seconds` is
+    {stage: s} in the order the stages ran.
     """
 
     run_id: str
@@ -34,6 +35,7 @@ class RunRecord:
     passages: Mapping[str, Any]
     findings: Mapping[str, int]
     not_assessed: Mapping[str, Mapping[str, int]]
+    coverage: Mapping[str, Any]
     seconds: Mapping[str, float]
     peak_rss_mb: float
     warnings: Sequence[str] = ()

@@ -18,6 +18,7 @@ from reports.publish import Staging, check_out
 from reports.rejects import write_rejects_parquet
 from reports.run_json import RunRecord, run_json
 from runs.audited import Audited, audit_bundle
+from runs.coverage import statement
 from runs.map_files import reason_counts, write_maps
 from runs.progress import Progress, Silent
 
@@ -80,6 +81,7 @@ def _record(audited: Audited, day: date, run_id: str) -> RunRecord:
         passages={"read": 0, "in_scope": 0, "dropped": {}},
         findings=Counter(f.rule for f in audited.findings),
         not_assessed=reason_counts(verdicts.not_assessed),
+        coverage=statement(audited.night),
         seconds=audited.watch.seconds,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         warnings=tuple(audited.ledger.warnings),

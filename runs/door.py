@@ -41,8 +41,9 @@ class Batch:
 class TrackDoor:
     """All feeds of a bundle on one service day.
 
-    A car is read from the feed the register names for it; another terminal of it in the same feed is merged, and a
-    terminal in another feed is read only where the first has no file of the car.
+    A car is read from the feed the register names for it; another terminal of it in the same feed is merged. A terminal
+    in another feed stands in where the first has no file of the car, else it is kept beside, to be compared.
+    `cars`, `beside`: terminal to vehicle, by feed.
     """
 
     bundle: Bundle
@@ -52,6 +53,7 @@ class TrackDoor:
     feeds: dict[str, TrackFeed] = field(default_factory=dict)
     corrected: dict[str, Datum | None] = field(default_factory=dict)
     cars: dict[str, dict[str, str]] = field(default_factory=dict)
+    beside: dict[str, dict[str, str]] = field(default_factory=dict)
     _cache: dict[tuple[str, tuple[str, ...]], TrackTable] = field(default_factory=dict)
     _strangers: set[str] = field(default_factory=set)
     _counted: set[str] = field(default_factory=set)
@@ -71,6 +73,9 @@ class TrackDoor:
             heard[name] = {t: v for t, v in fitted[name].items() if t in sent}
         home = self._home({name: set(cars.values()) for name, cars in heard.items()})
         self.cars = {name: {t: v for t, v in cars.items() if home.get(v) == name} for name, cars in heard.items()}
+        self.beside = {
+            name: {t: v for t, v in cars.items() if home.get(v, name) != name} for name, cars in heard.items()
+        }
 
     def _home(self, heard: Mapping[str, Collection[str]]) -> dict[str, str]:
         """Return each car's feed: the registered one where it has files of the car, else another that has."""
@@ -96,9 +101,12 @@ class TrackDoor:
 
     def plan(self, feed: str) -> list[tuple[str, ...]]:
         """Return the batches of one feed: tuples of terminals in order, a car's terminals never apart."""
+        return self._planned(self.cars[feed])
+
+    def _planned(self, owners: Mapping[str, str]) -> list[tuple[str, ...]]:
         known = self.vehicles()
         by_car: dict[str, list[str]] = {}
-        for terminal, vehicle_id in sorted(self.cars[feed].items()):
+        for terminal, vehicle_id in sorted(owners.items()):
             if vehicle_id in known:
                 by_car.setdefault(vehicle_id, []).append(terminal)
         cars = sorted(by_car, key=lambda v: by_car[v][0])
@@ -113,9 +121,10 @@ class TrackDoor:
     def read(self, feed: str, terminals: Sequence[str]) -> Batch:
         """Read some terminals of one feed."""
         table = self._table(feed, tuple(terminals))
-        owners = sorted({self.cars[feed][t] for t in terminals})
+        owner_of = {**self.beside[feed], **self.cars[feed]}
+        owners = sorted({owner_of[t] for t in terminals})
         number = {v: i for i, v in enumerate(owners)}
-        vehicle_ix = np.array([number[self.cars[feed][t]] for t in table.terminal_ids], np.int32)[table.terminal_ix]
+        vehicle_ix = np.array([number[owner_of[t]] for t in table.terminal_ids], np.int32)[table.terminal_ix]
         today = (table.t_ms >= self.day.start_ms) & (table.t_ms < self.day.end_ms)
         fleet = _fleet(owners, vehicle_ix, table, today)
         if today.all():
@@ -132,15 +141,25 @@ class TrackDoor:
                 if terminals:
                     yield self.read(name, terminals)
 
+    def read_beside(self) -> Iterator[Batch]:
+        """Read the cars that another feed reports, too, from that other feed."""
+        for name, owners in self.beside.items():
+            for terminals in self._planned(owners):
+                for terminal in terminals:
+                    self.ledger.warn(
+                        f"tracks/{name}: terminal {terminal} is a second one of {owners[terminal]}, which is read from "
+                        "another feed"
+                    )
+                yield self.read(name, terminals)
+
     def read_strangers(self) -> None:
         """Account for the terminals that no car is read from on this day.
 
-        Rows of a terminal that is no registered car's that day are rejected; those of older days stay history, and a
-        registered car's second terminal in another feed is kept aside.
+        Rows of a terminal that is no registered car's that day are rejected; those of older days stay history.
         """
         known = self.vehicles()
         for name, feed in self.feeds.items():
-            mine = {t for t, v in self.cars[name].items() if v in known}
+            mine = {t for t, v in (*self.cars[name].items(), *self.beside[name].items()) if v in known}
             for terminal in (t for t in feed.terminals() if t not in mine):
                 if (key := f"{name}/{terminal}") not in self._strangers:
                     self._strangers.add(key)
@@ -148,11 +167,6 @@ class TrackDoor:
 
     def _stranger(self, feed: str, terminal: str, table: TrackTable) -> None:
         rows = [t for t in self.bundle.terminals if t.provider == feed and t.terminal_id == terminal]
-        car = next((t.vehicle_id for t in rows if t.holds_on(self.day.date)), None)
-        if car is not None and car in self.vehicles():
-            text = f"tracks/{feed}: terminal {terminal} is a second one of {car}, which is read from another feed"
-            self.ledger.warn(text)
-            return
         other = (table.t_ms < self.day.start_ms) | (table.t_ms >= self.day.end_ms)
         if rows and other.any():
             self.ledger.account(f"tracks/{feed}").flagged[_OTHER_DAY] += int(other.sum())

@@ -18,6 +18,7 @@ from audit.day import VehicleDay
 from audit.engine import vehicle_day
 from audit.finding import Finding, NotAssessed
 from audit.measures import MEASURES
+from runs.coverage import hours, schools_of
 from runs.progress import Progress
 from runs.words import N_, say
 from trajectories.spans import Activity, Stretches
@@ -25,6 +26,7 @@ from zones.register import Role
 
 if TYPE_CHECKING:
     from feeds.bundle import Bundle
+    from maps.index_map import CoverageRow
     from runs.audited import Audited
     from runs.door import Batch
 
@@ -106,6 +108,8 @@ def _write_one(path: Path, sheet: Sheet, day: VehicleDay, findings: list[Finding
         person_label=sheet.person_label,
         schools=sheet.schools,
         labels=sheet.labels,
+        matched=day.passes.is_matched,
+        beside=day.beside,
     )
     write_vehicle_map(path, page, sheet.lang)
 
@@ -129,8 +133,27 @@ def _write_index(folder: Path, sheet: Sheet, links: dict[str, str]) -> Path:
         zone_hours=sheet.hours,
         labels=sheet.labels,
         person_label=sheet.person_label,
+        coverage=_coverage(sheet),
     )
     return write_index(folder, day, sheet.lang)
+
+
+def _coverage(sheet: Sheet) -> tuple[CoverageRow, ...]:
+    from maps.index_map import CoverageRow  # noqa: PLC0415 -- as above
+
+    return tuple(
+        CoverageRow(
+            sheet.schools.get(school, school) or say("no school", sheet.lang),
+            sums.cars,
+            sums.cars_without_fixes,
+            hours(sums.declared_ms),
+            hours(sums.declared_seen_ms),
+            hours(sums.silent_ms),
+            hours(sums.outage_ms),
+            sum(sum(reasons.values()) for reasons in sums.not_assessed.values()),
+        )
+        for school, sums in schools_of(sheet.audited.night).items()
+    )
 
 
 def reason_counts(rows: Iterable[NotAssessed]) -> dict[str, Counter[str]]:

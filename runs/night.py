@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+
 from audit.analysis import Motion, observe
 from audit.datum_check import MAX_CARS, check_feed, hypotheses
-from audit.day import FeedNight
+from audit.day import FeedBeside, FeedNight
 from audit.engine import Sources, Verdicts, audit_batch, audit_feeds, audit_trainees
 from audit.facts import Facts, NightFacts
 from audit.finding import Observation
@@ -20,6 +22,7 @@ from audit.rules.feed_datum import best_other
 from runs.door import Batch, TrackDoor
 from runs.progress import Progress, Stopwatch
 from trajectories.replay import Crossings
+from trajectories.side_by_side import Fixes, side_by_side
 
 T = TypeVar("T")
 
@@ -56,6 +59,8 @@ def audit_night(
         facts = replace(facts, night=_datum_facts(door, facts, rules, progress))
     with watch.measure("survey"):
         facts = replace(facts, night=_survey(door, facts, progress, jobs))
+    with watch.measure("beside"):
+        facts = replace(facts, night=replace(facts.night, beside=_beside(door, facts)))
     door.read_strangers()
     doubts = dict(facts.doubts)
     for vehicle_id, reason in door.broken().items():
@@ -155,6 +160,28 @@ def _trails(
 def _older(before: Motion, dates: Sequence[str]) -> dict[tuple[str, str], int]:
     """Return which track of a batch's history is which car's and day's."""
     return {key: k for k, key in enumerate(zip(before.fleet.vehicle_ids, dates, strict=True))}
+
+
+def _beside(door: TrackDoor, facts: Facts) -> dict[str, tuple[FeedBeside, ...]]:
+    """Compare the feeds of each car that several report."""
+    out: dict[str, tuple[FeedBeside, ...]] = {}
+    for batch in door.read_beside():
+        other = observe(batch.fleet, facts.places, facts.recipe)
+        cars = {v: k for k, v in enumerate(batch.vehicle_ids)}
+        for home in door.read_cars(cars):
+            one = observe(home.fleet, facts.places, facts.recipe)
+            for k, vehicle_id in enumerate(home.vehicle_ids):
+                seen = side_by_side(_fixes(one, k), _fixes(other, cars[vehicle_id]))
+                if seen is not None:
+                    found = FeedBeside(home.feed, batch.feed, seen)
+                    out[vehicle_id] = (*out.get(vehicle_id, ()), found)
+    return out
+
+
+def _fixes(motion: Motion, k: int) -> Fixes:
+    lo, hi = (int(o) for o in motion.fleet.offsets[k : k + 2])
+    rows = lo + np.flatnonzero(motion.ok[lo:hi])
+    return Fixes(motion.fleet.t_ms[rows], motion.east_m[rows], motion.north_m[rows], motion.moving[rows])
 
 
 def _audit(

@@ -204,8 +204,8 @@ def build_fleet(
     """Sort loose rows by vehicle, time and source and make a fleet of them.
 
     `vehicle_ix` (n,) points into `vehicle_ids`; absent columns become missing values. The order of
-    the input rows does not matter: ties in time are broken by position, then by source, so that
-    shuffled lines give the same track.
+    the input rows does not matter: ties in time are broken by position, then by what else the rows say, then by
+    source, so that shuffled lines give the same track.
 
     >>> fleet = build_fleet(["V1"], np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     >>> fleet.n_fixes, len(fleet.track(0))
@@ -214,10 +214,8 @@ def build_fleet(
     n = len(t_ms)
     nan = np.full(n, np.nan, np.float32)
     source = np.arange(n, dtype=np.uint32) if source is None else source
-    if _is_sorted(vehicle_ix, t_ms):
-        order: npt.NDArray[np.int64] | slice = slice(None)
-    else:
-        order = np.lexsort((source, lat_deg, lon_deg, t_ms, vehicle_ix))
+    said = [c for c in (flags, lag_ms, accuracy_m, heading_deg, speed_mps) if c is not None]
+    order = _order(vehicle_ix, t_ms, [source, *said, lat_deg, lon_deg])
     counts = np.bincount(vehicle_ix, minlength=len(vehicle_ids)) if n else np.zeros(len(vehicle_ids), np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
@@ -239,6 +237,17 @@ def build_fleet(
     )
 
 
-def _is_sorted(vehicle_ix: I4, t_ms: I8) -> bool:
-    same = vehicle_ix[1:] == vehicle_ix[:-1]
-    return bool(np.all((vehicle_ix[1:] > vehicle_ix[:-1]) | (same & (t_ms[1:] > t_ms[:-1]))))
+def _order(vehicle_ix: I4, t_ms: I8, ties: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.int64] | slice:
+    """Return how to sort rows by vehicle and time, those of one instant by `ties` (the last counts first)."""
+    order = None
+    if not np.all((vehicle_ix[1:] > vehicle_ix[:-1]) | ((vehicle_ix[1:] == vehicle_ix[:-1]) & (t_ms[1:] >= t_ms[:-1]))):
+        order = np.lexsort((t_ms, vehicle_ix))
+        vehicle_ix, t_ms = vehicle_ix[order], t_ms[order]
+    alike = (vehicle_ix[1:] == vehicle_ix[:-1]) & (t_ms[1:] == t_ms[:-1])
+    if not alike.any():
+        return slice(None) if order is None else order
+    order = np.arange(len(t_ms)) if order is None else order
+    at = np.flatnonzero(np.append(alike, False) | np.append(False, alike))  # few rows share an instant
+    rows = order[at]
+    order[at] = rows[np.lexsort((*(column[rows] for column in ties), t_ms[at], vehicle_ix[at]))]
+    return order

@@ -28,6 +28,8 @@ _PIECES = 2_048  # of a path at a time, so that they stay in the processor's cac
 
 Minutes2D = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
+Columns = tuple[I8, F8, F8, Bools, Bools]
+Extent = tuple[Minutes2D, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +86,20 @@ def tabulate(
     table = {f.name: np.zeros(shape, np.float32) for f in fields(MinuteTable)[1:]}
     for name in ("x_min_m", "x_max_m", "y_min_m", "y_max_m"):
         table[name][:] = np.nan
-    _tabulate(fleet.offsets, fleet.t_ms, east_m, north_m, ok, moving, first_ms, recipe.gap_ms, *table.values())
+    columns = fleet.t_ms, east_m, north_m, ok, moving
+    sums, extent = tuple(table.values())[:6], tuple(table.values())[6:]
+    _tabulate(fleet.offsets, columns, first_ms, recipe.gap_ms, sums, extent)
     return MinuteTable(first_ms, **table)
 
 
 @njit(cache=True, nogil=True)
 def _tabulate(  # noqa: PLR0915 - one loop: handing arrays on costs more than all that is done with a fix
-    offsets: I8,
-    t_ms: I8,
-    x: F8,
-    y: F8,
-    ok: Bools,
-    moving: Bools,
-    first_ms: int,
-    gap_ms: int,
-    path_m: Minutes2D,
-    moving_s: Minutes2D,
-    seen_s: Minutes2D,
-    fixes: Minutes2D,
-    again_m: Minutes2D,
-    echo_m: Minutes2D,
-    x_min: Minutes2D,
-    x_max: Minutes2D,
-    y_min: Minutes2D,
-    y_max: Minutes2D,
+    offsets: I8, columns: Columns, first_ms: int, gap_ms: int, sums: tuple[Minutes2D, ...], extent: Extent
 ) -> None:
+    """Fill the sums (in the order of `MinuteTable`) and the extent."""
+    t_ms, x, y, ok, moving = columns
+    path_m, moving_s, seen_s, fixes, again_m, echo_m = sums
+    x_min, x_max, y_min, y_max = extent
     n_minutes = path_m.shape[1]
     piece = np.empty((_PIECES, 4))  # of the path, filled in: where it ends (x, y, metres from the start), its length
     when = np.empty((_PIECES, 2), np.int64)  # minute it counts in, time at its end

@@ -49,8 +49,9 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
     trained = total_ms(intersect(day.trained_time, when)) / length
     if trained >= p.trained_share or (session.part == ROAD_PART and moving >= p.moving_share):
         return
-    if thin_sampling(day, when) and moving > p.moving_share:
-        yield NotAssessable(session.start_ms, session.end_ms, "sampling-too-thin")
+    unclear = "sampling-too-thin" if thin_sampling(day, when) else "matched-track" if day.passes.is_matched else None
+    if unclear is not None and moving > p.moving_share:
+        yield NotAssessable(session.start_ms, session.end_ms, unclear)
         return
     # What a permit leaves of a session is judged as a session: too short a rest is excused with it.
     if total_ms(subtract(when, day.excused(session.zone_id))) >= p.min_session_min * MINUTE_MS:

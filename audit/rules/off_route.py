@@ -36,6 +36,7 @@ class Params:
     margin_m: float
     bridge_s: float
     joined_m: float
+    matched_m: float
 
 
 def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
@@ -73,7 +74,11 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
     if _followed_m(on, np.flatnonzero(ok), *at) < p.joined_m:
         on = on[:0]  # crossing a corridor is not arriving at the route
     for i in range(len(found)):
-        if _counts(day, session, found, i, t, on, p):
+        if not _counts(day, session, found, i, t, on, p):
+            continue
+        if day.passes.is_matched and found.median_excess_m[i] <= p.matched_m:
+            yield NotAssessable(int(t[found.start[i]]), int(t[found.stop[i] - 1]), "matched-track")
+        else:
             yield unless_permitted(day, _observation(session, found, i, t, first, p))
 
 

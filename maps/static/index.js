@@ -123,6 +123,17 @@
     ]);
   }
 
+  /* ---- what was seen of whom */
+  function coverage(rows) {
+    const head = [_("School"), _("Cars"), _("without a fix"), _("declared h"), _("of them seen"), _("silent h"), _("feed down h"), _("not assessable")];
+    return el("details", { class: "unjudged coverage" }, [
+      el("summary", {}, _("What was seen, by school")),
+      el("p", { class: "note" }, _("A day without findings says little of a car that was not seen.")),
+      el("div", { class: "wide" }, el("table", {}, [el("tr", {}, head.map((text) => el("th", { scope: "col" }, text)))].concat(rows.map(([school, ...numbers]) =>
+        el("tr", {}, [el("th", { scope: "row" }, school)].concat(numbers.map((n) => el("td", { class: "number" }, Number.isInteger(n) ? n : n.toFixed(1)))))))))
+    ]);
+  }
+
   app.index = function (map, given) {
     const findings = given.findings, side = document.getElementById("side");
     findings.forEach((finding, number) => {
@@ -189,6 +200,7 @@
     side.appendChild(more);
     const foot = el("footer", { class: "foot" }, [
       el("p", {}, _("Vehicles: {n}, without a single fix: {silent}", { n: given.vehicles, silent: given.silent })),
+      given.coverage.length ? coverage(given.coverage) : null,
       given.notAssessed.length ? unjudged(given) : null,
       el("p", { class: "run" }, _("Run {id}", { id: app.about().run })),
     ]);

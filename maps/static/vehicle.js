@@ -94,7 +94,7 @@
     return bounds;
   }
 
-  function dayNotes() {
+  function dayNotes(given) {
     const track = app.track, counts = track.given.flagNames.map(([bit, name]) => {
       let n = 0;
       track.flags.forEach((flags) => { if (flags & bit) n++; });
@@ -108,7 +108,9 @@
         [_("First and last fix"), track.n ? app.clock(track.t[0]) + " – " + app.clock(track.t[track.n - 1]) : null],
         [_("Silences"), track.gaps.length ? track.gaps.length + " · " + app.lasting(silent) : 0],
         [_("Feed"), app.about().feed],
-      ].concat(counts)),
+        [_("Positions"), given.matched ? _("matched to roads by the provider: a deviation of some metres proves nothing") : null],
+      ].concat(given.beside.map(([feed, metres, seconds, rate]) => [_("Feed beside: {feed}", { feed }),
+        _("{m} m apart, {s} s later, {n} fixes a minute", { m: metres, s: seconds, n: rate })]), counts)),
     ]);
   }
 
@@ -188,7 +190,7 @@
         return session.node;
       })));
     }
-    side.appendChild(dayNotes());
+    side.appendChild(dayNotes(given));
 
     replay = app.replay(map, given, choose);
     map.invalidateSize({ animate: false });

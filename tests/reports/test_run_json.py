@@ -25,6 +25,7 @@ RECORD = RunRecord(
     passages={"read": 9, "in_scope": 4, "dropped": {"plate-unknown": 5, "off-staff-list": 2}},
     findings={"off-route": 1},
     not_assessed={"off-route": {"no-fixes": 2, "no-route": 1}},
+    coverage={"schools": {"S1": {"cars": 2, "cars_without_fixes": 1}}, "feeds": {}, "side_by_side": []},
     seconds={"read": 1.23456, "assess": 0.5},
     peak_rss_mb=512.3456,
     warnings=["sessions.csv: BOM", "甲"],
@@ -39,7 +40,7 @@ def test_the_members_stand_in_the_order_of_the_contract() -> None:
     written = json.loads(run_json(RECORD))
     assert list(written) == [
         "schema", "run_id", "service_date", "bundle_sha256", "versions", "rows", "passages", "findings",
-        "not_assessed", "seconds", "peak_rss_mb", "warnings",
+        "not_assessed", "coverage", "seconds", "peak_rss_mb", "warnings",
     ]  # fmt: skip
     assert (written["schema"], written["service_date"]) == (1, "2026-03-18")
     assert written["rows"] == RECORD.rows

@@ -12,15 +12,18 @@ from tests.rules.world import (
     DATE,
     HOME,
     ROUTE,
+    STREETS,
     Drive,
     World,
     at,
+    feed_night,
     only,
     permit,
     session,
     silent,
     unanswered,
 )
+from trajectories.passes import PassSpread
 
 RULE = "ghost-session"
 
@@ -124,3 +127,17 @@ def test_a_permit_that_leaves_a_minute_excuses_and_one_that_leaves_half_does_not
 def test_a_session_of_another_car_is_not_this_cars() -> None:
     world = replace(guilty(RULE), sessions=[session("9:00", "10:00", vehicle_id="V2")])
     assert unanswered(world.ask(RULE)) == {"no-fixes"}, "V2 has the session, and no fix"
+
+
+def test_yard_work_cannot_be_told_where_the_vendor_matched_the_positions_to_roads() -> None:
+    # It drives about the block for the whole session: no training to be seen, but it did not stand either.
+    drive = Drive("8:50", MIDDLE).park_until("9:00").laps(STREETS, 5).park_until("11:00")
+    world = World({"V1": drive}, [session("9:00", "9:35")])
+    raw, on_roads = (replace(world.night, feeds=(feed_night(PassSpread(m, 500)),)) for m in (3.0, 0.3))
+    only(replace(world, night=raw).ask(RULE, trained_share=1.0))
+    assert unanswered(replace(world, night=on_roads).ask(RULE, trained_share=1.0)) == {"matched-track"}
+
+
+def test_a_car_that_stood_all_the_time_did_not_train_whatever_the_vendor_did_to_its_positions() -> None:
+    world = guilty(RULE)
+    only(replace(world, night=replace(world.night, feeds=(feed_night(PassSpread(0.3, 500)),))).ask(RULE))

@@ -21,6 +21,7 @@ from tests.rules.world import (
     World,
     area,
     daily,
+    feed_night,
     only,
     permit,
     reasons,
@@ -29,6 +30,7 @@ from tests.rules.world import (
     silent,
     unanswered,
 )
+from trajectories.passes import PassSpread
 
 RULE = "off-route"
 FIX_STEP_M = 42  # 5 s at 30 km/h: so far a fix may be from the turning point
@@ -197,3 +199,36 @@ def test_the_ground_of_another_school_excuses_nothing() -> None:
 
 def test_without_a_road_session_it_is_not_asked_even_without_fixes() -> None:
     assert reasons(World().ask(RULE)) == set()
+
+
+# ---------------------------------------------------------------- positions that the vendor matched to roads
+def matched(world: World) -> World:
+    night = replace(world.night, feeds=(feed_night(PassSpread(0.3, 500)),))
+    return replace(world, night=night)
+
+
+def parallel(offset_m: float) -> World:
+    """Half an hour on a street beside the first side of the route, so far from its line."""
+    beside = [(600.0, 500.0 - offset_m), (1300.0, 500.0 - offset_m)] * 20
+    return World({"V1": Drive("9:00", ROUTE[0]).laps(ROUTE, 1).to(*beside).to(*ROUTE[1:]).laps(ROUTE, 1)}, LONG_ROAD)
+
+
+LONG_ROAD = [session("9:00", "11:00", "R1", 3)]
+
+
+def test_a_matched_track_on_the_next_street_proves_nothing() -> None:
+    only(parallel(60.0).ask(RULE))  # 40 m beyond the corridor
+    assert unanswered(matched(parallel(60.0)).ask(RULE)) == {"matched-track"}
+
+
+def test_a_matched_track_far_from_the_route_is_off_it() -> None:
+    finding = only(matched(parallel(200.0)).ask(RULE))
+    assert finding.evidence["track"]["matched"] is True
+    assert finding.evidence["track"]["passes_apart_m"] == pytest.approx(0.3)
+
+
+def test_at_exactly_the_reach_of_matching_it_is_silent() -> None:
+    world = matched(parallel(200.0))
+    away = only(world.ask(RULE)).evidence["measured"]["median_m"]
+    assert unanswered(world.ask(RULE, matched_m=away + 0.000_001)) == {"matched-track"}
+    only(world.ask(RULE, matched_m=away - 0.01))

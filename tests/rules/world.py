@@ -26,7 +26,7 @@ from shapely.geometry.base import BaseGeometry
 from audit.analysis import Motion, observe
 from audit.card import Value
 from audit.datum_check import check_feed
-from audit.day import Doubts
+from audit.day import Doubts, FeedNight
 from audit.engine import Sources, Verdicts, audit_batch, audit_feeds, audit_trainees
 from audit.facts import Facts, NightFacts
 from audit.finding import Finding
@@ -36,6 +36,7 @@ from geo.datum import Datum, from_wgs84, to_wgs84
 from geo.plane import LocalPlane
 from trajectories.clock import LocalTime, ServiceDay
 from trajectories.fleet import F8, Fleet, build_fleet
+from trajectories.passes import PassSpread
 from trajectories.recipe import Recipe
 from zones.declared import Exam, Permit, Session
 from zones.places import Places
@@ -245,6 +246,11 @@ def checked(world: World, declared: Datum, truly: Datum | None) -> World:
     facts = world.facts
     night = check_feed("amap", declared, read, world.places, facts.sessions, DAY, Recipe())
     return replace(world, night=NightFacts(peers={"amap": 3}, feeds=(night,)))
+
+
+def feed_night(passes: PassSpread) -> FeedNight:
+    """A night of the feed in which all fits, and its tracks pass one another so far apart."""
+    return FeedNight(DAY, "amap", "gcj02", {"gcj02": 1.0, "wgs84": 0.0}, 3, 9, DAY.start_ms, DAY.end_ms, 500.0, passes)
 
 
 def misread(lon_deg: F8, lat_deg: F8, declared: Datum, truly: Datum | None) -> tuple[F8, F8]:
