@@ -34,6 +34,12 @@ FIELDS = {
     "excluded": N_("explanations excluded"),
     "geometry": N_("the line on the map"),
 }
+ZONE_KEYS = {
+    "geometry_sha256": N_("outline"),
+    "valid_from": N_("valid from"),
+    "valid_to": N_("valid to"),
+    "approval_no": N_("approval"),
+}
 WITHHELD = frozenset({"person_id", "trainee_id", "plate"})
 """Told as "another": a terminal's text ends up in logs."""
 _TIMES = frozenset({"start_ms", "end_ms"})
@@ -98,4 +104,8 @@ def cause_words(cause: Cause, lang: str) -> str:
     told = [cause.what] if cause.what else []
     if cause.before is not None or cause.after is not None:
         told.append(f"{cause.before or '–'} → {cause.after or '–'}")
-    return words + (": " + " ".join(told) if told else "")
+    text = " ".join(told)
+    if cause.code == "zone":
+        for key, name in ZONE_KEYS.items():
+            text = text.replace(f"{key} ", say(name, lang) + " ")
+    return f"{words}: {text}" if text else words

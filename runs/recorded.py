@@ -26,6 +26,7 @@ from trajectories.clock import LocalTime, to_ms
 
 Feature = dict[str, Any]
 GEOJSON, PARQUET, NOT_ASSESSED = "findings.geojson", "findings.parquet", "not_assessed.csv"
+_YEARS = (1971, 9990)  # such that the instant has a local time everywhere
 _HINT = "Name the folder that `trajaudit audit` wrote."
 
 
@@ -95,7 +96,7 @@ def _optional(value: Any) -> str | None:
 
 def _instant(value: Any) -> int:
     moment = datetime.fromisoformat(_text(value))
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or not _YEARS[0] <= moment.year <= _YEARS[1]:
         raise ValueError("ISO 8601 with an offset")
     return to_ms(moment)
 

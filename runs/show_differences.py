@@ -12,6 +12,7 @@ import typer
 from audit.causes import Cause
 from audit.compare import Comparison, Matter, Status
 from audit.finding import NotAssessed
+from reports.plain import storable
 from runs.compared import Compared
 from runs.difference_words import STATUSES, cause_words, plain_change, what_differs, why_it_differs
 from runs.show import reason_words, safe_text, table, titles_of
@@ -22,7 +23,7 @@ from trajectories.clock import LocalTime
 def show_compared(compared: Compared, lang: str, quiet: bool, as_json: bool) -> None:
     """Print what differs, as tables or as JSON."""
     if as_json:
-        typer.echo(json.dumps(plain_comparison(compared), ensure_ascii=False))
+        typer.echo(storable(json.dumps(plain_comparison(compared), ensure_ascii=False)))
         return
     if quiet:
         return

@@ -61,13 +61,14 @@ def try_out(trial: Trial, progress: Progress | None = None, lang: str = "zh") ->
     with standing_in(trial.bundle, trial.zones, trial.schedules) as folder:
         before = audit_bundle(trial.bundle, trial.date, progress, trial.jobs, rules=now)
         after = audit_bundle(folder, trial.date, progress, trial.jobs, rules=tried)
-        found = compare(_answers(before), _answers(after))
+        found = compare(answers_of(before), answers_of(after))
         local = before.bundle.config.local
         names = (say("as it is", lang), say("with the edit", lang))
         return Compared(found, *names, local, _places(before, after, lang))
 
 
-def _answers(audited: Audited) -> Answers:
+def answers_of(audited: Audited) -> Answers:
+    """Return what an audit said and all that it rested on, to be compared."""
     verdicts = audited.night.verdicts
     return Answers(audited.night.facts.day.date, audited.findings, verdicts.not_assessed, _basis(audited))
 

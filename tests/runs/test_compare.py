@@ -40,7 +40,7 @@ def rewrite(out: Path, change: Any) -> None:
     file = out / "findings.geojson"
     told = json.loads(file.read_text(encoding="utf-8"))
     change(told)
-    file.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    file.write_text(json.dumps(told), encoding="utf-8")
 
 
 def codes(matter: dict[str, Any]) -> set[tuple[str, str]]:
@@ -203,6 +203,7 @@ def test_both_folders_are_told_where_neither_holds_a_run(tmp_path: Path) -> None
     [
         ("start", "noon", "ISO 8601 with an offset"),
         ("start", "2026-03-18T09:34:11", "ISO 8601 with an offset"),
+        ("start", "9999-12-31T23:59:59+00:00", "ISO 8601 with an offset"),
         ("severity", "grave", "one of notice, minor, major, critical"),
         ("vehicle_id", 7, "a text or null"),
         ("confidence", 1.5, "a number from 0 to 1, or null"),
@@ -275,10 +276,13 @@ def test_hostile_text_in_a_result_forges_no_line_of_the_terminal(sample_run: Run
     def change(told: dict[str, Any]) -> None:
         gap = next(f["properties"] for f in told["features"] if f["properties"]["rule"] == "signal-gap")
         gap |= {"zone_id": "G9\x1b[2J\nnothing differs", "content_digest": "e" * 64}
-        gap["evidence"]["registers"]["a\x1b[31m\nb"] = "c" * 64
+        gap["evidence"]["registers"]["a\x1b[31m\nb\ud800"] = "c" * 64
 
     rewrite(other, change)
     answer = trajaudit("compare", sample_run.out, other, "--lang", "en")
     assert answer.code == SAME, answer.err
     assert "\x1b" not in answer.out
     assert "nothing differs" not in answer.out.splitlines()
+    as_json = trajaudit("compare", sample_run.out, other, "--json")
+    assert as_json.code == SAME, as_json.err
+    assert "\x1b" not in as_json.out
