@@ -108,7 +108,7 @@ class Comparison:
 
     def count(self, status: Status) -> int:
         """Return the number of matters of one status."""
-        return sum(m.status is status for m in self.matters)
+        return sum(m.status == status for m in self.matters)
 
     def by_rule(self) -> dict[str, Counter[Status]]:
         """Return rule to status to number, rules by name."""
