@@ -36,6 +36,15 @@ def unarmed(text: str) -> str:
     return "'" + text if text.startswith(_CONTROLS) or text.lstrip().startswith(_SIGNS) else text
 
 
+def disarmed(cell: str) -> str:
+    """Return the text that `unarmed` wrote as this cell.
+
+    >>> disarmed("'=1+1"), disarmed("'tis"), disarmed("沪A1234学")
+    ('=1+1', "'tis", '沪A1234学')
+    """
+    return cell[1:] if cell.startswith("'") and unarmed(cell[1:]) == cell else cell
+
+
 def findings_csv(findings: Sequence[Finding], local: LocalTime) -> bytes:
     """Return the findings without geometry, in the order of the contract; null is an empty cell.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -42,6 +43,7 @@ class Audited:
     findings: list[Finding]
     ledger: Ledger
     versions: dict[str, str]
+    digests: Mapping[str, str]
     watch: Stopwatch = field(default_factory=Stopwatch)
 
 
@@ -52,11 +54,15 @@ def audit_bundle(
     jobs: int = 1,
     office: Path | None = None,
     only: frozenset[str] | None = None,
+    rules: Sequence[Rule] | None = None,
 ) -> Audited:
-    """Audit one service day of a bundle without writing anything."""
+    """Audit one service day of a bundle without writing anything.
+
+    `rules`: these in place of all rules with the office's values. `Audited.digests` are those that evidence names.
+    """
     ledger, watch = Ledger(), Stopwatch()
     with watch.measure("bundle"):
-        rules = rules_with(office)
+        rules = rules_with(office) if rules is None else rules
         bundle = read_bundle(folder, ledger)
         digests, whole = bundle_digests(folder)
     service_day = bundle.config.local.service_day(day)
@@ -69,4 +75,4 @@ def audit_bundle(
     sources = Sources(door.sources.trace, named, known)
     night = audit_night(door, facts, rules, sources, progress, watch, jobs, only)
     findings = list(iter_sorted(night.verdicts.findings))
-    return Audited(bundle, whole, rules, door, night, findings, ledger, known, watch)
+    return Audited(bundle, whole, tuple(rules), door, night, findings, ledger, known, named, watch)

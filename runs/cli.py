@@ -45,6 +45,7 @@ Day = Annotated[
 Office = Annotated[Path | None, typer.Option(help=say("TOML file with the office's own dated rule values."))]
 Json = Annotated[bool, typer.Option("--json", help=say("Print JSON."))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=say("Print nothing but errors."))]
+MapFile = Annotated[Path | None, typer.Option("--map", help=say("Write a map of what differs to this file."))]
 Language = Annotated[Lang, typer.Option(help=say("Language of maps and summary."))]
 
 
@@ -141,6 +142,80 @@ def validate(bundle: Bundle, lang: Language = LANG, as_json: Json = False, quiet
     show_report(report, lang, quiet, as_json)
     if report.faults or report.row_faults:
         raise typer.Exit(EXIT_UNUSABLE)
+
+
+@app.command(
+    cls=Command,
+    help=_example(
+        say("Compare the results of two runs of one day: findings that are new, gone or changed, and why."),
+        "trajaudit compare out/before out/after --map differences.html",
+    ),
+)
+def compare(
+    before: Annotated[Path, typer.Argument(help=say("The results of the earlier run."), show_default=False)],
+    after: Annotated[Path, typer.Argument(help=say("The results of the later run."), show_default=False)],
+    map_file: Annotated[
+        Path | None, typer.Option("--map", help=say("Write a map of what differs to this file."))
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help=say("Exit with 3 where the runs differ (0 otherwise)."))
+    ] = False,
+    lang: Language = LANG,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Compare two folders of results; exit code 3 only where it is asked for."""
+    from runs.compared import compare_folders, write_difference_map  # noqa: PLC0415
+    from runs.show_differences import show_compared  # noqa: PLC0415
+
+    compared = compare_folders(before, after)
+    if map_file is not None:
+        write_difference_map(map_file, compared, lang)
+    show_compared(compared, lang, quiet, as_json)
+    if exit_code and not compared.comparison.is_empty:
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+@app.command(
+    cls=Command,
+    help=_example(
+        say("Audit a day as it is and with an edit, and show what the edit would do. Nothing is changed."),
+        "trajaudit whatif sample_data/city --date 2026-03-18 --zones new.geojson",
+    ),
+)
+def whatif(
+    bundle: Bundle,
+    day: Day,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="RULE.PARAMETER=VALUE", help=say("A value to try; may be given several times.")),
+    ] = None,
+    office: Annotated[Path | None, typer.Option(help=say("TOML file with the office's values to try."))] = None,
+    zones: Annotated[Path | None, typer.Option(help=say("File of zones to try in place of the bundle's."))] = None,
+    schedules: Annotated[Path | None, typer.Option(help=say("schedules.csv to try in place of the bundle's."))] = None,
+    office_now: Annotated[
+        Path | None, typer.Option("--office-now", help=say("TOML file with the office's values that are in force."))
+    ] = None,
+    map_file: Annotated[
+        Path | None, typer.Option("--map", help=say("Write a map of what differs to this file."))
+    ] = None,
+    lang: Language = LANG,
+    jobs: Annotated[int, typer.Option(min=1, help=say("Threads."))] = 1,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Try an edit on one service day."""
+    from runs.compared import write_difference_map  # noqa: PLC0415
+    from runs.show import listener  # noqa: PLC0415
+    from runs.show_differences import show_trial  # noqa: PLC0415
+    from runs.whatif import Trial, try_out  # noqa: PLC0415
+
+    trial = Trial(bundle, day.date(), tuple(settings or ()), office, zones, schedules, office_now, jobs)
+    with listener(quiet or as_json, lang) as progress:
+        compared = try_out(trial, progress, lang)
+    if map_file is not None:
+        write_difference_map(map_file, compared, lang)
+    show_trial(compared, lang, quiet, as_json)
 
 
 @app.callback(invoke_without_command=True, epilog=say("Example:") + " trajaudit audit --help")

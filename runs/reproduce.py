@@ -12,10 +12,10 @@ from feeds.faults import Fault, UnusableInput
 from reports.geojson import feature
 from runs.audited import audit_bundle
 from runs.progress import Progress, Silent
+from runs.recorded import Feature, recorded_features
 from runs.words import say
 
 _DIGEST = "content_digest"
-Feature = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def reproduce_findings(
 
     Raises `UnusableInput` where OUT has no such finding or is no run.
     """
-    recorded, run = _recorded(out)
+    recorded, run = recorded_features(out)
     wanted = recorded if which == "all" else {k: v for k, v in recorded.items() if k == which}
     if not wanted and which != "all":
         some = ", ".join(sorted(recorded)[:5])
@@ -53,18 +53,6 @@ def reproduce_findings(
         cause = _then_now("bundle_sha256", run["bundle_sha256"][:16], again.bundle_sha256[:16], lang)
         told = {k: [cause, *lines] if lines else [] for k, lines in told.items()}
     return [Reproduction(k, tuple(lines)) for k, lines in told.items()]
-
-
-def _recorded(out: Path) -> tuple[dict[str, Feature], dict[str, Any]]:
-    try:
-        run = json.loads((out / "run.json").read_bytes())
-        findings = json.loads((out / "findings.geojson").read_bytes())
-        date.fromisoformat(run["service_date"])
-        run["bundle_sha256"][:16]
-        return {f["properties"]["finding_id"]: f for f in findings["features"]}, run
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = "Name the folder that `trajaudit audit` wrote."
-        raise UnusableInput([Fault(str(out), f"holds no run of trajaudit ({error})", hint=hint)]) from error
 
 
 def _cars(wanted: dict[str, Feature], which: str) -> frozenset[str] | None:

@@ -129,11 +129,11 @@ def show_outcome(outcome: Outcome, lang: str, quiet: bool, as_json: bool) -> Non
         return
     if quiet:
         return
-    record, titles = outcome.record, _titles(lang)
+    record, titles = outcome.record, titles_of(lang)
     rows = [[titles.get(rule, rule), rule, str(n)] for rule, n in sorted(record.findings.items())]
     table(say("Findings to check", lang), [say("Matter", lang), say("Rule", lang), say("Number", lang)], rows)
     unknown = [
-        [titles.get(rule, rule), _reason(code, lang), str(n)]
+        [titles.get(rule, rule), reason_words(code, lang), str(n)]
         for rule, counts in sorted(record.not_assessed.items())
         for code, n in sorted(counts.items())
     ]
@@ -170,16 +170,18 @@ def _summary(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _titles(lang: str) -> dict[str, str]:
+def titles_of(lang: str) -> dict[str, str]:
+    """Return the rules' titles by name."""
     from audit.registry import load_rules  # noqa: PLC0415 -- slow, and a help page needs none of it
 
     return {r.name: r.card.title_zh if lang == "zh" else r.card.title_en for r in load_rules()}
 
 
-def _reason(code: str, lang: str) -> str:
-    from audit.reasons import words  # noqa: PLC0415 -- the same
+def reason_words(code: str, lang: str) -> str:
+    """Return why something could not be judged, in words; an unknown code as it is."""
+    from audit.reasons import REASONS  # noqa: PLC0415 -- the same
 
-    return words(code)[0 if lang == "zh" else 1]
+    return REASONS.get(code, (code, code))[0 if lang == "zh" else 1]
 
 
 def show_reproductions(results: Sequence[Reproduction], lang: str, quiet: bool, as_json: bool) -> None:
