@@ -27,6 +27,8 @@ NO_ACCURACY_M = 550.0
 NO_DIRECTION = 511.0
 RETRY_LATER = frozenset({10004, 10010, 10014, 10015, 10016, 10017, 20003})
 RETRY_TOMORROW = frozenset({10003})
+ABOUT_THE_TERMINAL = frozenset({"20010", "20051"})
+"""Codes that say nothing of other terminals."""
 
 
 def answer(document: Any) -> list[PointRun]:

@@ -30,6 +30,8 @@ LATE_MS = 600_000
 
 RETRY_LATER = frozenset({1, 401, 402})
 RETRY_TOMORROW = frozenset({302})
+ABOUT_THE_TERMINAL = frozenset({"3003"})
+"""Codes that say nothing of other terminals."""
 
 
 def answer(document: Any) -> list[PointRun]:

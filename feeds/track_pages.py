@@ -1,10 +1,14 @@
-"""Feeds whose files are a provider's own answers, one page a file: `TERMINAL.PAGE.json`."""
+"""Feeds whose files are a provider's own answers, one page a file: `TERMINAL.PAGE.json`.
+
+PAGE is any running number, or YYYYMMDDWWPPPP: page PPPP of window WW of the request for a service day (see `Page`).
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,9 @@ from trajectories.fleet import F8, I4, I8, U4, Flag
 BYTES_PER_POINT = 140  # of a page as the providers write it
 GZIP_RATIO = 9
 SUPPLEMENT_MARKS = ("supplement", "_supplement", "recoup")
+PAGE_DIGITS = 14
+OPEN_WINDOW = 99  # of a page number with a date: not all of that day was answered; an error answer, or empty
+ABSENT_NAMED = 10
 
 
 class NotAnAnswer(ValueError):
@@ -33,7 +40,7 @@ class ProviderError(Exception):
 
     def __init__(self, code: str, message: str, advice: str) -> None:
         """Keep the provider's code and message, and whether asking again helps."""
-        self.advice = advice
+        self.code, self.advice = code, advice
         super().__init__(f"{code} {message}".strip())
 
 
@@ -75,11 +82,41 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Page:
-    """One file of a terminal."""
+    """One file of a terminal.
+
+    A number of 14 digits that begins with a date is page PPPP of window WW of that service day, and a window's counts
+    are its own.
+
+    >>> page = Page("T1", 20260318020003, "")
+    >>> page.day, page.window
+    (datetime.date(2026, 3, 18), 2)
+    >>> Page("T1", 3, "").day, Page("T1", 99999999020003, "").day
+    (None, None)
+    """
 
     terminal: str
     number: int
     name: str
+
+    @property
+    def day(self) -> date | None:
+        """The service day that the number names."""
+        if self.number < 10 ** (PAGE_DIGITS - 1):
+            return None
+        try:
+            return date.fromisoformat(str(self.number // 10**6))
+        except ValueError:
+            return None
+
+    @property
+    def window(self) -> int:
+        """The window that the number names, 0 where it names no day."""
+        return 0 if self.day is None else self.number // 10**4 % 100
+
+    @property
+    def run(self) -> int:
+        """The number of the page before the first one of the same request."""
+        return 0 if self.day is None else self.number // 10**4 * 10**4
 
 
 def page_of(name: str) -> Page | None:
@@ -92,16 +129,39 @@ def page_of(name: str) -> Page | None:
     if not stem.endswith(".json"):
         return None
     terminal, _, number = stem.removesuffix(".json").rpartition(".")
-    if not terminal.strip() or not (number.isascii() and number.isdigit() and len(number) < 10):
+    if not terminal.strip() or not (number.isascii() and number.isdigit() and len(number) <= PAGE_DIGITS):
         return None
     return Page(terminal, int(number), name)
+
+
+def page_number(day: date, window: int, page: int) -> int:
+    """Return the number of a page (from 1) of a window (from 1) of a service day.
+
+    >>> page_number(date(2026, 3, 18), 2, 3)
+    20260318020003
+    """
+    return (int(day.strftime("%Y%m%d")) * 100 + window) * 10**4 + page
+
+
+def document_of(data: bytes) -> tuple[Any, str | None]:
+    """Return the document of a page, and a note on its encoding as `feeds.text.decode` gives it.
+
+    Raises `UnreadableFile` for bytes that are no text, `NotAnAnswer` for text that is no JSON.
+    """
+    text, note = decode(data)
+    try:
+        return json.loads(text), note
+    except RecursionError as error:
+        raise NotAnAnswer("nested too deeply") from error
+    except ValueError as error:  # a number of thousands of digits is one too
+        raise NotAnAnswer(f"not JSON: {error}" if text.strip() else "an empty file") from error
 
 
 class Completeness:
     """Whether the pages of one terminal hold as many points as the provider said.
 
     Walks the pages in order; a run that has all its points is followed by the next run (history of other days may
-    lie beside). A page that repeats another byte for byte brings nothing.
+    lie beside), unless all pages answer `one_request`. A page that repeats another byte for byte brings nothing.
 
     >>> pages = Completeness()
     >>> pages.add(b"page 1", [PointRun("20", 3, [{}, {}])]); pages.missing()
@@ -110,8 +170,9 @@ class Completeness:
     0
     """
 
-    def __init__(self) -> None:
+    def __init__(self, one_request: bool = False) -> None:
         """Start without a page."""
+        self._one_request = one_request
         self._seen: set[bytes] = set()
         self._state: dict[str, tuple[int, int]] = {}
 
@@ -123,7 +184,7 @@ class Completeness:
         self._seen.add(digest)
         for run in runs:
             got, declared = self._state.get(run.key, (0, 0))
-            if got >= declared:
+            if got >= declared and not self._one_request:
                 if got and not run.points:  # past the end: the count comes once more, and no points
                     continue
                 got = declared = 0
@@ -144,7 +205,7 @@ class PageFeed(TrackFeed):
         self._pages: dict[str, list[Page]] = {}
         self._n_bytes = 0
         self._first_source: dict[str, int] = {}
-        self._broken: dict[str, str] = {}
+        self._broken: dict[str, dict[date | None, str]] = {}
         for path in context.paths():
             self._list(path)
         for pages in self._pages.values():
@@ -172,9 +233,16 @@ class PageFeed(TrackFeed):
         """Return a guess from the sizes of the files."""
         return self._n_bytes // BYTES_PER_POINT
 
-    def broken_terminals(self) -> dict[str, str]:
-        """Return the terminals read so far whose pages are not all there, with a reason code."""
-        return dict(sorted(self._broken.items()))
+    def broken_terminals(self, day: date | None = None) -> dict[str, str]:
+        """Return the terminals read so far whose pages are not all there, with a reason code.
+
+        With a service day, what is known to be missing from other days only does not count.
+        """
+        counted = {
+            terminal: [reason for of, reason in days.items() if day is None or of in (None, day)]
+            for terminal, days in sorted(self._broken.items())
+        }
+        return {terminal: reasons[0] for terminal, reasons in counted.items() if reasons}
 
     def units(self, terminals: Sequence[str]) -> list[Unit]:
         """Return the judged pages of these terminals, one unit for each track in a page."""
@@ -186,7 +254,7 @@ class PageFeed(TrackFeed):
 
     def _read_terminal(self, terminal: str, terminal_ix: int, terminals: tuple[str, ...]) -> list[Unit]:
         units: list[Unit] = []
-        complete = Completeness()
+        counts: dict[int, Completeness] = {}
         for page in self._pages.get(terminal, ()):
             data = b""
             try:
@@ -198,25 +266,23 @@ class PageFeed(TrackFeed):
                 self._break(page, "unreadable-page", f"not an answer of the provider: {error}")
                 units.append(self._refused_page(page, terminal_ix, terminals, data))
             else:
-                complete.add(data, runs)
+                counts.setdefault(page.run, Completeness(page.run > 0)).add(data, runs)
                 units += self._judge_runs(page, runs, terminal_ix, terminals)
-        self._check_complete(terminal, complete)
+        for run, complete in counts.items():
+            self._check_complete([page for page in self._pages[terminal] if page.run == run], complete.missing())
         return units
 
     def _document(self, data: bytes, page: Page) -> Any:
-        text, note = decode(data)
+        if page.window == OPEN_WINDOW and not data:
+            raise ProviderError("nothing", "yet for a part of the day", "pull it again")
+        document, note = document_of(data)
         if note is not None:
             self.context.ledger.warn(encoding_warning(self._relative(page), note))
-        try:
-            return json.loads(text)
-        except RecursionError as error:
-            raise NotAnAnswer("nested too deeply") from error
-        except ValueError as error:  # a number of thousands of digits is one too
-            raise NotAnAnswer(f"not JSON: {error}" if text.strip() else "an empty file") from error
+        return document
 
     def _break(self, page: Page, reason: str, message: str) -> None:
         self.context.ledger.warn(clean_text(f"{self._relative(page)}: {message}"))
-        self._broken.setdefault(page.terminal, reason)
+        self._broken.setdefault(page.terminal, {}).setdefault(page.day, reason)
 
     def _refused_page(self, page: Page, terminal_ix: int, terminals: tuple[str, ...], data: bytes) -> Unit:
         found = data[: 4 * FOUND_CHARS].decode("utf-8", "replace")[:FOUND_CHARS]
@@ -260,16 +326,29 @@ class PageFeed(TrackFeed):
             flags=columns.flags,
         )
 
-    def _check_complete(self, terminal: str, complete: Completeness) -> None:
-        missing = complete.missing()
-        if missing and terminal not in self._broken:
-            numbers = {page.number for page in self._pages[terminal]}
-            gaps = sorted(set(range(1, max(numbers))) - numbers)[:10]
-            which = f"; page {', '.join(map(str, gaps))} absent" if gaps else ""
-            self.context.ledger.warn(
-                f"{self.context.account_name}/{terminal}: {missing} points fewer than the provider's count{which}"
-            )
-            self._broken[terminal] = "missing-page"
+    def _check_complete(self, pages: Sequence[Page], missing: int) -> None:
+        terminal, day = pages[0].terminal, pages[0].day
+        broken = self._broken.get(terminal, {})
+        if not missing or day in broken:
+            return
+        gaps = _absent([page.number for page in pages], pages[0].run)
+        which = f"; page {', '.join(map(str, gaps))} absent" if gaps else ""
+        self.context.ledger.warn(
+            f"{self.context.account_name}/{terminal}: {missing} points fewer than the provider's count{which}"
+        )
+        self._broken.setdefault(terminal, {})[day] = "missing-page"
+
+
+def _absent(numbers: Sequence[int], before: int) -> list[int]:
+    """Return the first of the numbers between `before` and the last one that are not there; `numbers` are sorted.
+
+    >>> _absent([2, 5, 999_999_999], 0)
+    [1, 3, 4, 6, 7, 8, 9, 10, 11, 12]
+    """
+    absent: list[int] = []
+    for last, number in zip([before, *numbers], numbers, strict=False):
+        absent += range(last + 1, min(number, last + 1 + ABSENT_NAMED))
+    return absent[:ABSENT_NAMED]
 
 
 def _finder(points: Sequence[Any]) -> Callable[[str, int], str]:

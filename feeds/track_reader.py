@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +87,11 @@ class TrackFeed(ABC):
     def units(self, terminals: Sequence[str]) -> Iterable[Unit]:
         """Yield the judged rows of these terminals, in the order of files and rows."""
 
-    def broken_terminals(self) -> dict[str, str]:
+    def broken_terminals(self, day: date | None = None) -> dict[str, str]:  # noqa: ARG002 -- only pages have days
         """Return the terminals read so far whose pages are not all there, with a reason code.
 
-        "provider-error" (the provider answered with an error), "unreadable-page", "missing-page".
+        "provider-error" (the provider answered with an error), "unreadable-page", "missing-page". With a service
+        day, what is known to be missing from other days only does not count.
         """
         return {}
 

@@ -13,7 +13,7 @@ import typer
 from runs.help_pages import Command, Group
 from runs.words import default_language, say
 
-EXIT_FAULT, EXIT_UNUSABLE, EXIT_DIFFERS = 1, 2, 3
+EXIT_FAULT, EXIT_UNUSABLE, EXIT_DIFFERS, EXIT_NOT_ALL = 1, 2, 3, 4
 INPUT_ERRORS = {"feeds.faults.UnusableInput", "reports.publish.OutRefused"}
 
 
@@ -216,6 +216,37 @@ def whatif(
     if map_file is not None:
         write_difference_map(map_file, compared, lang)
     show_trial(compared, lang, quiet, as_json)
+
+
+@app.command(
+    cls=Command,
+    help=_example(
+        say("Pull one service day's tracks from the live providers into a bundle."),
+        "trajaudit pull BUNDLE --date 2026-03-18 --sources sources.toml",
+    ),
+)
+def pull(
+    bundle: Bundle,
+    day: Day,
+    sources: Annotated[
+        Path, typer.Option(help=say("TOML file that says where each feed is pulled from."), show_default=False)
+    ],
+    feed: Annotated[list[str] | None, typer.Option(help=say("Only this feed; may be given several times."))] = None,
+    again: Annotated[bool, typer.Option("--again", help=say("Pull what is there already, too."))] = False,
+    lang: Language = LANG,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Pull; exit code 4 where some cars' tracks could not be had."""
+    from runs.pull import Job, pull  # noqa: PLC0415
+    from runs.pull_text import show_pulled  # noqa: PLC0415
+    from runs.show import listener  # noqa: PLC0415
+
+    with listener(quiet or as_json, lang) as progress:
+        pulled = pull(Job(bundle, day.date(), sources, tuple(feed or ()), again), progress)
+    show_pulled(pulled, lang, quiet, as_json)
+    if not pulled.is_complete:
+        raise typer.Exit(EXIT_NOT_ALL)
 
 
 @app.callback(invoke_without_command=True, epilog=say("Example:") + " trajaudit audit --help")

@@ -14,6 +14,7 @@ STAGES = {
     "survey": (N_("Reading the night"), N_("rows (estimated)")),
     "audit": (N_("Auditing"), N_("rows (estimated)")),
     "maps": (N_("Drawing maps"), N_("maps")),
+    "pull": (N_("Pulling tracks"), N_("cars")),
 }
 """Stage to what a person reads: what is done, and what its steps are."""
 

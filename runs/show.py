@@ -106,7 +106,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     if not sys.stdout.isatty():
         typer.echo(title)
         for row in (header, *rows):
-            typer.echo("\t".join(_one_line(cell) for cell in row))
+            typer.echo("\t".join(one_line(cell) for cell in row))
         return
     from rich.console import Console  # noqa: PLC0415 -- only where somebody watches
     from rich.table import Table  # noqa: PLC0415
@@ -114,11 +114,12 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
 
     ruled = Table(*header, title=title)
     for row in rows:
-        ruled.add_row(*(Text(_one_line(cell)) for cell in row))
+        ruled.add_row(*(Text(one_line(cell)) for cell in row))
     Console().print(ruled)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return text from outside as one line that cannot steer a terminal."""
     return safe_text(" ".join(text.splitlines()))
 
 
@@ -149,7 +150,7 @@ def _show_rows(rows: Mapping[str, Mapping[str, Any]], warnings: Sequence[str], l
     head = [say("File or feed", lang), say("Read", lang), say("Kept", lang), say("Rejected", lang)]
     table(say("Rows", lang), head, accounts)
     for warning in warnings:
-        typer.echo(say("Warning", lang) + f": {_one_line(warning)}")
+        typer.echo(say("Warning", lang) + f": {one_line(warning)}")
 
 
 def _counts(account: Mapping[str, Any]) -> tuple[int, int, int]:
@@ -196,7 +197,7 @@ def show_reproductions(results: Sequence[Reproduction], lang: str, quiet: bool, 
         if r.differences:
             typer.echo(f"{safe_text(r.finding_id)}: " + say("differs", lang))
             for line in r.differences:
-                typer.echo(f"  {_one_line(line)}")
+                typer.echo(f"  {one_line(line)}")
         elif not quiet:
             typer.echo(f"{safe_text(r.finding_id)}: " + say("same", lang))
     if not quiet:
@@ -219,7 +220,7 @@ def show_report(report: Report, lang: str, quiet: bool, as_json: bool) -> None:
         if faults:
             typer.echo(f"{say(title, lang)} ({len(faults)}):", err=True)
             for fault in faults:
-                typer.echo(f"  {_one_line(fault)}", err=True)
+                typer.echo(f"  {one_line(fault)}", err=True)
     if quiet:
         return
     _show_rows(report.rows, report.warnings, lang)

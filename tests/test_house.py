@@ -255,6 +255,7 @@ def test_every_direct_dependency_is_in_the_lock() -> None:
         *project["dependencies"],
         *project["optional-dependencies"]["dev"],
         *project["optional-dependencies"]["server"],
+        *project["optional-dependencies"]["pull"],
     ]
     names = {re.split(r"[<>=\[; ]", requirement)[0] for requirement in wanted}
     locked = set(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,48 @@ def test_a_page_repeated_in_place_of_the_next_is_a_missing_page(tmp_path: Path) 
     feed = open_feed(tmp_path, "amap")[0]
     feed.read()
     assert feed.broken_terminals() == {"T": "missing-page"}
+
+
+def test_each_window_of_a_day_has_a_count_of_its_own(tmp_path: Path) -> None:
+    day = [baidu_point(k) for k in range(8)]
+    for number, points, total in (
+        (20260318010001, day[:3], 5), (20260318010002, day[3:5], 5), (20260318020001, [], 0),
+        (20260318030001, day[5:7], 2), (20260318030002, day[7:], 2),  # one more than counted
+    ):  # fmt: skip
+        write(tmp_path, f"T.{number}.json", baidu_page(points, total=total))
+        write(tmp_path, f"U.{number}.json", baidu_page(points, total=total))
+    write(tmp_path, "U.20260318040001.json", baidu_page([], total=5))
+    write(tmp_path, "U.20260318050002.json", baidu_page(day[:1], total=3))
+    feed, ledger, _ = open_feed(tmp_path, "baidu")
+    assert len(feed.read(["T"])) == 8
+    feed.read(["U"])
+    assert feed.broken_terminals() == {"U": "missing-page"}
+    assert list(ledger.warnings) == ["tracks/f/U: 5 points fewer than the provider's count"]
+
+
+def test_what_is_missing_of_one_service_day_says_nothing_of_another(tmp_path: Path) -> None:
+    write(tmp_path, "T.20260317010001.json", amap_page([amap_point()], counts=3))
+    write(tmp_path, "T.20260317990000.json", b"")
+    write(tmp_path, "T.20260318010001.json", amap_page([amap_point()]))
+    write(tmp_path, "U.1.json", amap_page([amap_point()], counts=3))
+    feed, ledger, _ = open_feed(tmp_path, "amap")
+    feed.read()
+    assert feed.broken_terminals() == {"T": "provider-error", "U": "missing-page"}
+    assert feed.broken_terminals(date(2026, 3, 17)) == {"T": "provider-error", "U": "missing-page"}
+    assert feed.broken_terminals(date(2026, 3, 18)) == {"U": "missing-page"}
+    assert (
+        "tracks/f/T.20260317990000.json: the provider answered nothing yet for a part of the day (pull it again)"
+        in (ledger.warnings)
+    )
+    assert account(ledger)["rejected"] == {}
+
+
+def test_a_page_number_of_many_digits_costs_no_time_and_no_memory(tmp_path: Path) -> None:
+    write(tmp_path, "T.99999999999999.json", amap_page([amap_point()], counts=2))
+    feed, ledger, _ = open_feed(tmp_path, "amap")
+    feed.read()
+    (warning,) = ledger.warnings
+    assert warning.endswith("page 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 absent")
 
 
 def test_terminal_ids_may_hold_dots_and_pages_run_by_number_not_by_text(tmp_path: Path) -> None:
