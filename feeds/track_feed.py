@@ -8,6 +8,7 @@ from pathlib import Path
 from feeds.amap import AMAP
 from feeds.baidu import BAIDU
 from feeds.faults import Fault, UnusableInput
+from feeds.jt808 import Jt808Feed
 from feeds.ledger import Ledger, SourceFiles
 from feeds.track_csv import CsvFeed
 from feeds.track_pages import PageFeed
@@ -21,6 +22,7 @@ FORMATS: dict[str, Callable[[FeedContext], TrackFeed]] = {
     "amap": lambda context: PageFeed(context, AMAP),
     "baidu": lambda context: PageFeed(context, BAIDU),
     "csv": CsvFeed,
+    "jt808": Jt808Feed,
     "parquet": ParquetFeed,
 }
 """Format to reader; another provider is another line here."""

@@ -98,12 +98,13 @@ class TrackFeed(ABC):
         wanted = self.terminals() if terminals is None else tuple(dict.fromkeys(terminals))
         fresh = np.array([terminal not in self._entered for terminal in wanted], np.bool_)
         tables = [empty_table(wanted)]
+        placed: list[TrackTable] = []
         for unit in self.units(wanted):
             book(self.context.ledger, self.context.account_name, unit, fresh)
-            tables.append(unit.table)
+            (placed if unit.datum == Datum.WGS84 else tables).append(unit.table)
         self._entered.update(wanted)
         table = concat(tables)
-        if not len(table) or self.context.config.datum == Datum.WGS84:
-            return table
-        lon_deg, lat_deg = to_wgs84(table.lon_deg, table.lat_deg, self.context.config.datum)
-        return replace(table, lon_deg=lon_deg, lat_deg=lat_deg)
+        if len(table) and self.context.config.datum != Datum.WGS84:
+            lon_deg, lat_deg = to_wgs84(table.lon_deg, table.lat_deg, self.context.config.datum)
+            table = replace(table, lon_deg=lon_deg, lat_deg=lat_deg)
+        return concat([table, *placed]) if placed else table
