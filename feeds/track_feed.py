@@ -8,6 +8,7 @@ from pathlib import Path
 from feeds.amap import AMAP
 from feeds.baidu import BAIDU
 from feeds.faults import Fault, UnusableInput
+from feeds.gpx import GpxFeed
 from feeds.jt808 import Jt808Feed
 from feeds.ledger import Ledger, SourceFiles
 from feeds.track_csv import CsvFeed
@@ -22,6 +23,7 @@ FORMATS: dict[str, Callable[[FeedContext], TrackFeed]] = {
     "amap": lambda context: PageFeed(context, AMAP),
     "baidu": lambda context: PageFeed(context, BAIDU),
     "csv": CsvFeed,
+    "gpx": GpxFeed,
     "jt808": Jt808Feed,
     "parquet": ParquetFeed,
 }

@@ -79,9 +79,18 @@ def parse_iso_list(texts: Sequence[object], local: LocalTime) -> I8:
     >>> parse_iso_list(["2026-03-18 12:00:00", None], LocalTime("Asia/Shanghai"))[0]
     np.int64(1773806400000)
     """
+    return parse_iso_list_naive(texts, local)[0]
+
+
+def parse_iso_list_naive(texts: Sequence[object], local: LocalTime) -> tuple[I8, Mask]:
+    """Read a list as `parse_iso_list` does, and also say which times had no offset.
+
+    >>> parse_iso_list_naive(["2026-03-18T04:00:00Z", "2026-03-18T12:00:00"], LocalTime("Asia/Shanghai"))[1].tolist()
+    [False, True]
+    """
     chars = [text.encode("utf-8", "replace") if isinstance(text, str) else b"" for text in texts]
     lengths = np.fromiter(map(len, chars), np.int64, len(chars))
-    return _parse(np.cumsum(lengths) - lengths, lengths, np.frombuffer(b"".join(chars), np.uint8), local)[0]
+    return _parse(np.cumsum(lengths) - lengths, lengths, np.frombuffer(b"".join(chars), np.uint8), local)
 
 
 def _parse(starts: I8, lengths: I8, data: U1, local: LocalTime) -> tuple[I8, Mask]:
