@@ -6,6 +6,10 @@ from __future__ import annotations
 _SAYS_NOTHING = ("CRS84", "EPSG:4326", "EPSG::4326")
 
 
+class CrsFault(ValueError):
+    """A CRS that gives no positions to rely on; the message says why and what to do."""
+
+
 def is_undefined(name: str | None) -> bool:
     """Whether a GIS file says that it knows its CRS as little as one without any.
 

@@ -11,6 +11,7 @@ from feeds.faults import Fault, UnusableInput
 from feeds.gpx import GpxFeed
 from feeds.jt808 import Jt808Feed
 from feeds.ledger import Ledger, SourceFiles
+from feeds.mfjson import MfJsonFeed
 from feeds.track_csv import CsvFeed
 from feeds.track_pages import PageFeed
 from feeds.track_parquet import ParquetFeed
@@ -25,6 +26,7 @@ FORMATS: dict[str, Callable[[FeedContext], TrackFeed]] = {
     "csv": CsvFeed,
     "gpx": GpxFeed,
     "jt808": Jt808Feed,
+    "mfjson": MfJsonFeed,
     "parquet": ParquetFeed,
 }
 """Format to reader; another provider is another line here."""
