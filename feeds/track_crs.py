@@ -13,10 +13,11 @@ from trajectories.fleet import F8
 Way = Callable[[F8, F8], tuple[F8, F8]]
 
 
-def positions_to_wgs84(crs: str, context: FeedContext, relative: str) -> Way:
+def positions_to_wgs84(crs: str, context: FeedContext, relative: str, name: str | None = None) -> Way:
     """Return how positions (n,), x and y of a CRS, become WGS-84 longitudes and latitudes (NaN where it has none).
 
-    Warns where the feed declares another datum. Raises `CrsFault` for a CRS whose way to WGS-84 is not known.
+    Warns, with the CRS's `name`, where the feed declares another datum. Raises `CrsFault` for a CRS whose way to WGS-84
+    is not known.
     """
     from feeds.zone_crs import points_to_wgs84  # noqa: PLC0415  # PROJ is slow to load and rarely needed
 
@@ -24,7 +25,7 @@ def positions_to_wgs84(crs: str, context: FeedContext, relative: str) -> Way:
     datum = context.config.datum
     if datum != Datum.WGS84:
         note = "positions are taken as its own CRS says, not as the feed's datum"
-        context.ledger.warn(f"{relative}: {note} {datum}: {crs[:60]}")
+        context.ledger.warn(f"{relative}: {note} {datum}: {(name or crs)[:60]}")
 
     def way(x: F8, y: F8) -> tuple[F8, F8]:
         moved = move(np.column_stack([x, y]))
