@@ -25,6 +25,7 @@ BODY_BITS = 0x3FF
 ENCRYPTED_BITS, PART_BIT, NEW_HEAD_BIT = 0x1C00, 1 << 13, 1 << 14
 PHONE_BYTES = 10
 PART_BYTES = 4
+TRAINING_RESERVED = 0x3C
 PAD = 64
 """Zero bytes after the last frame, so that a head may be looked at before its length is known."""
 
@@ -42,8 +43,12 @@ class Head(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a head has its fields, in bytes from its start, and its length without the part numbers."""
+    """Where a head has its fields, in bytes from its start, and its length without the part numbers.
 
+    The head of 2013 has no version; what stands in its place is not looked at.
+    """
+
+    version: int
     message: int
     properties: int
     phone: int
@@ -54,9 +59,9 @@ class Layout:
 
 
 LAYOUTS: Mapping[Head, Layout] = {
-    Head.Y2013: Layout(0, 2, 4, 6, 10, 12, 0),
-    Head.Y2019: Layout(0, 2, 5, 10, 15, 17, NEW_HEAD_BIT),
-    Head.TRAINING: Layout(1, 3, 5, 8, 13, 16, 0),
+    Head.Y2013: Layout(0, 0, 2, 4, 6, 10, 12, 0),
+    Head.Y2019: Layout(4, 0, 2, 5, 10, 15, 17, NEW_HEAD_BIT),
+    Head.TRAINING: Layout(0, 1, 3, 5, 8, 13, 16, 0),
 }
 
 
@@ -84,8 +89,8 @@ class FrameFault(IntEnum):
 class Frames:
     """n pieces between two 7E. `bytes` holds them unescaped; `at` and `size` (n,) say where each lies in the stream.
 
-    The other columns are those of the head: `head` (of `Head`), `message` (its id), `phone` (n, 10) as it is sent,
-    zeros before it, `sequence`, `part` of `parts` (0 where the message is whole), `encrypted`. The body is
+    The other columns are those of the head: `head` (of `Head`), its `version`, `message` (its id), `phone` (n, 10) as
+    it is sent, zeros before it, `sequence`, `part` of `parts` (0 where the message is whole), `encrypted`. The body is
     `bytes[body:body_end]`. Where `fault` is not 0 nothing else of a row means anything.
     """
 
@@ -94,6 +99,7 @@ class Frames:
     size: I8
     fault: U1
     head: U1
+    version: U1
     message: I8
     phone: U1
     sequence: I8
@@ -160,7 +166,7 @@ def unsigned(data: U1, at: I8, n_bytes: int) -> I8:
 
 def _heads(data: U1, at: I8, size: I8, fault: U1, first: I8, last: I8) -> Frames:
     n = len(at)
-    head, chosen = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
+    head, version, chosen = np.zeros(n, np.uint8), np.zeros(n, np.uint8), np.zeros(n, np.bool_)
     message, properties, sequence, body = (np.zeros(n, np.int64) for _ in range(4))
     phone = np.zeros((n, PHONE_BYTES), np.uint8)
     for kind, layout in LAYOUTS.items():
@@ -172,6 +178,7 @@ def _heads(data: U1, at: I8, size: I8, fault: U1, first: I8, last: I8) -> Frames
         rows = np.flatnonzero(fits & ~chosen & (fault == 0))
         chosen[rows] = True
         head[rows], properties[rows], body[rows] = kind, said[rows], begin[rows]
+        version[rows] = data[first[rows] + layout.version]
         message[rows] = unsigned(data, first[rows] + layout.message, 2)
         sequence[rows] = unsigned(data, first[rows] + layout.sequence, 2)
         digits = first[rows][:, None] + layout.phone + np.arange(layout.phone_bytes)
@@ -182,7 +189,9 @@ def _heads(data: U1, at: I8, size: I8, fault: U1, first: I8, last: I8) -> Frames
     part = np.where(split, unsigned(data, body - PART_BYTES + 2, 2), 0)
     _fault(fault, split & ((part < 1) | (part > parts)), FrameFault.BAD_PART)
     encrypted = (properties & ENCRYPTED_BITS) != 0
-    return Frames(data, at, size, fault, head, message, phone, sequence, parts, part, encrypted, body, last - 1)
+    return Frames(
+        data, at, size, fault, head, version, message, phone, sequence, parts, part, encrypted, body, last - 1
+    )
 
 
 def phone_text(phone: U1) -> str:
@@ -256,9 +265,7 @@ def body_of(frames: Frames, frame: int) -> bytes:
     return frames.bytes[int(frames.body[frame]) : int(frames.body_end[frame])].tobytes()
 
 
-def encode(
-    message: int, body: bytes, phone: U1, sequence: int, head: Head = Head.Y2013, version: int = 1, reserved: int = 0
-) -> bytes:
+def encode(message: int, body: bytes, phone: U1, sequence: int, head: Head = Head.Y2013, version: int = 1) -> bytes:
     """Return the frame of one message as it is sent; `phone` (10,) as in `Frames`.
 
     >>> phone = read_frames(bytes.fromhex("7e8001000512345678201300010001020000bd7e")).phone[0]
@@ -270,7 +277,7 @@ def encode(
     start += message.to_bytes(2, "big") + (len(body) | layout.new_head_bit).to_bytes(2, "big")
     start += bytes([version]) if head == Head.Y2019 else b""
     start += phone[PHONE_BYTES - layout.phone_bytes :].tobytes() + sequence.to_bytes(2, "big")
-    start += bytes([reserved]) if head == Head.TRAINING else b""
+    start += bytes([TRAINING_RESERVED]) if head == Head.TRAINING else b""
     content = start + body
     check = int(np.bitwise_xor.reduce(np.frombuffer(content, np.uint8)))
     escaped = (content + bytes([check])).replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02")

@@ -96,8 +96,8 @@ def test_what_is_said_through_a_variable_is_marked_where_it_is_written() -> None
     marked = {text for pair in STAGES.values() for text in pair}
     assert marked <= said()
     variables = {ast.unparse(what) for _, what in calls() if not isinstance(what, ast.Constant)}
-    # words: STAGES; title: HEADINGS; ROLES; found.group(): FRAME
-    assert variables == {"words", "title", "ROLES[s.role]", "found.group()"}
+    # words: STAGES; title: HEADINGS; ROLES; found.group(): FRAME; why: ends of connections
+    assert variables == {"words", "title", "ROLES[s.role]", "found.group()", "why"}
 
 
 def test_every_stage_that_a_run_tells_of_has_a_name() -> None:
