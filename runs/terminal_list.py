@@ -17,6 +17,7 @@ from trajectories.clock import LocalTime, to_ms
 from zones.register import Terminal
 
 NAME_BYTES = 200
+CODE_BYTES = 255  # what the length before it can say in an authentication of 2019
 COLUMNS = ("terminal_id", "auth_code")
 
 
@@ -93,6 +94,12 @@ def terminals_of_file(path: Path) -> TerminalList:
         raise UnusableInput([fault])
     rows = [{name: (line.get(name) or "").strip() for name in COLUMNS} for line in lines]
     _check_names([(file, number, row["terminal_id"]) for number, row in enumerate(rows, 1)])
+    too_long = [number for number, row in enumerate(rows, 1) if len(row["auth_code"].encode("gb18030")) > CODE_BYTES]
+    if too_long:
+        expected = f"{CODE_BYTES} bytes at most"
+        raise UnusableInput(
+            [Fault(file, "is too long", row, COLUMNS[1], expected=expected, code="bad-value") for row in too_long]
+        )
     return TerminalList(Accepted(row["terminal_id"], row["auth_code"] or None, _always) for row in rows)
 
 

@@ -365,6 +365,8 @@ def test_orders_that_cannot_be_followed_end_with_2_and_say_why(tmp_path: Path) -
     accepted.write_text(f"terminal_id\n{PHONE}\n", encoding="utf-8")
     bad = tmp_path / "bad.csv"
     bad.write_text("terminal_id\n../x\n", encoding="utf-8")
+    long = tmp_path / "long.csv"
+    long.write_text(f"terminal_id,auth_code\n{PHONE},{'x' * 300}\n", encoding="utf-8")
     empty = tmp_path / "empty.csv"
     empty.write_text("terminal_id\n", encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -373,6 +375,7 @@ def test_orders_that_cannot_be_followed_end_with_2_and_say_why(tmp_path: Path) -
             (["--terminals", accepted, "--bind", busy], "--bind: cannot listen"),
             (["--terminals", accepted, "--bind", "nowhere"], "--bind: is not an address"),
             (["--terminals", bad], "row 1, field terminal_id: a file cannot be named so"),
+            (["--terminals", long], "row 1, field auth_code: is too long"),
             (["--terminals", empty], "no terminal is to be accepted"),
             (["--terminals", tmp_path / "none.csv"], "cannot be opened"),
             ([], "is not BUNDLE/tracks/NAME"),
