@@ -8,6 +8,7 @@ file are rejected, for they are another car's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ from geo.datum import Datum
 from trajectories.fleet import I8
 
 POSITION_MESSAGES = (POSITION, BATCH, TRANSPARENT)
+LOST_BYTES = 1000
+"""So many unreadable bytes on end held some twenty positions; a disturbed frame or two are what any line has."""
+
 NAMES = FieldNames("phone", "time", "longitude", "latitude")
 
 
@@ -32,6 +36,14 @@ class Numbered:
     refused: I8
 
 
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Unreadable stretches (k,): the first and the last piece of each."""
+
+    first: I8
+    last: I8
+
+
 class Jt808Feed(FileFeed):
     """A feed of `TERMINAL.bin`."""
 
@@ -41,13 +53,16 @@ class Jt808Feed(FileFeed):
     def parse(self, data: bytes, file: TerminalFile) -> FileRows:
         """Return the positions of a stream of frames; nothing in it can make the reading fail."""
         frames = read_frames(data)
-        rows, refused = self._own_frames(frames, file)
+        stretches = _unreadable(frames)
+        rows, refused = self._own_frames(frames, stretches, file)
         messages, left_over = whole_messages(frames, rows)
         places = find_positions(messages)
         refused += [(frame, 0, reason) for frame, reason in left_over] + places.refused
         points, status = decode(messages.bytes, places.at, places.late)
         self._note(frames, places, status, file)
         numbers = _number(places, refused)
+        end = frames.at + frames.size
+        end[stretches.first] = end[stretches.last]
         return FileRows(
             len(places.at) + len(refused),
             points,
@@ -55,15 +70,17 @@ class Jt808Feed(FileFeed):
             _finder(points, messages.bytes[places.at[:, None] + np.arange(22, 28)]),
             numbers.positions,
             [
-                Refused(int(number), reason, "frame", f"byte {frames.at[frame]}, {frames.size[frame]} bytes")
+                Refused(int(number), reason, "frame", f"byte {frames.at[frame]}, {end[frame] - frames.at[frame]} bytes")
                 for number, (frame, _, reason) in zip(numbers.refused, refused, strict=True)
             ],
+            cut_short=_lost(frames, refused),
         )
 
-    def _own_frames(self, frames: Frames, file: TerminalFile) -> tuple[I8, list[tuple[int, int, str]]]:
+    def _own_frames(
+        self, frames: Frames, stretches: Stretches, file: TerminalFile
+    ) -> tuple[I8, list[tuple[int, int, str]]]:
         """Return the frames that may hold a position of this terminal, and the refused ones (frame, 0, reason)."""
-        faulty = np.flatnonzero(frames.fault)
-        refused = [(int(k), 0, FrameFault(frames.fault[k]).reason) for k in faulty]
+        refused = [(int(k), 0, FrameFault(frames.fault[k]).reason) for k in stretches.first]
         asked = (frames.fault == 0) & np.isin(frames.message, POSITION_MESSAGES)
         foreign = self._foreign(frames, asked, file)
         reasons = ((foreign, "other-terminal"), (asked & ~foreign & frames.encrypted, "encrypted"))
@@ -99,6 +116,28 @@ class Jt808Feed(FileFeed):
         for kind in np.unique(np.concatenate([frames.message[plain], places.other])).tolist():
             name = f"0x{kind:04X}" if kind <= 0xFFFF else f"0x{kind >> 16:04X}/{kind & 0xFFFF:04X}"
             self.context.ledger.warn(f"{self.context.account_name}: messages {name} hold no position and are not read")
+
+
+def _unreadable(frames: Frames) -> Stretches:
+    """Return the pieces that are no frame; those too short to be one are one piece with their like beside them."""
+    short = frames.fault == FrameFault.TOO_SHORT
+    goes_on = np.concatenate([[False], short[1:] & short[:-1]])
+    first = np.flatnonzero((frames.fault != 0) & ~goes_on)
+    ends = np.flatnonzero((frames.fault != 0) & ~np.append(goes_on[1:], False))
+    return Stretches(first, ends)
+
+
+def _lost(frames: Frames, refused: list[tuple[int, int, str]]) -> str | None:
+    """Say why positions that were sent are not among the rows, so that their absence is no silence of the terminal."""
+    told = Counter(reason for _, _, reason in refused)
+    if told["encrypted"]:
+        return f"{told['encrypted']} encrypted frames cannot be read"
+    if told["missing-part"]:
+        return f"{told['missing-part']} frames are parts of messages that are not all there"
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], frames.fault != 0, [False]]).astype(np.int8)))
+    size = np.append(np.cumsum(frames.size) - frames.size, frames.size.sum())
+    longest = int((size[edges[1::2]] - size[edges[::2]]).max(initial=0))
+    return f"{longest} bytes on end cannot be read" if longest >= LOST_BYTES else None
 
 
 def _number(places: Places, refused: list[tuple[int, int, str]]) -> Numbered:

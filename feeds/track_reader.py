@@ -89,7 +89,8 @@ class TrackFeed(ABC):
     def broken_terminals(self) -> dict[str, str]:
         """Return the terminals read so far whose pages are not all there, with a reason code.
 
-        "provider-error" (the provider answered with an error), "unreadable-page", "missing-page".
+        "provider-error" (the provider answered with an error), "unreadable-page", "missing-page", "unreadable-file" (a
+        file of the terminal that cannot be read, or not to its end).
         """
         return {}
 

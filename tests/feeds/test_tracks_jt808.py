@@ -279,6 +279,32 @@ def test_reading_is_in_step_again_after_garbage_and_half_frames(tmp_path: Path) 
     assert [found for _, _, found in rejects] == ["byte 0, 8 bytes", "byte 51, 2 bytes", "byte 97, 19 bytes"]
 
 
+def test_crumbs_side_by_side_are_one_row(tmp_path: Path) -> None:
+    table, rejects, _ = read(tmp_path, b"\x7ea" * 5000, frame(0x0200, at(0)), b"\x7eb\x7e\x7ec", frame(0x0200, at(1)))
+    assert seconds(table) == [0, 1]
+    assert rejects == [(1, "too-short", "byte 1, 9999 bytes"), (3, "too-short", "byte 10044, 4 bytes")]
+
+
+@pytest.mark.parametrize(
+    ("lost", "why"),
+    [
+        ([frame(0x0200, at(3), encryption=1)], "1 encrypted frames cannot be read"),
+        (in_parts(0x0704, batch([at(3)] * 30), 500)[1:], "1 frames are parts of messages that are not all there"),
+        ([frame(0x0200, at(k))[:-3] + b"\0\0\x7e" for k in range(25)], "bytes on end cannot be read"),
+        ([frame(0x0200, at(k))[:-3] + b"\0\0\x7e" for k in range(2)], None),
+        ([piece for k in range(25) for piece in (b"\0" * 50, frame(0x0200, at(k)))], None),
+    ],
+)
+def test_positions_that_were_sent_and_cannot_be_read_are_no_silence(
+    tmp_path: Path, lost: list[bytes], why: str | None
+) -> None:
+    write(tmp_path, f"{PHONE}.bin", b"".join([frame(0x0200, at(30)), *lost, frame(0x0200, at(31))]))
+    feed, ledger, _ = open_feed(tmp_path, "jt808")
+    assert {30, 31} <= set(seconds(feed.read()))
+    assert feed.broken_terminals() == ({} if why is None else {PHONE: "unreadable-file"})
+    assert [warning for warning in ledger.warnings if why is None or why not in warning] == []
+
+
 def test_a_flipped_bit_a_wrong_length_and_a_stray_escape_have_reasons_of_their_own(tmp_path: Path) -> None:
     good = bytearray(frame(0x0200, at(0)))
     good[20] ^= 1
