@@ -115,7 +115,10 @@ def _from_wkb(array: Any) -> tuple[F8, F8]:
     is_there = valid(array) if array.null_count else np.ones(n, np.bool_)
     rows = np.flatnonzero(is_there & np.isin(lengths, POINT_BYTES + COORDINATE_BYTES * np.arange(3)))
     body = np.frombuffer(data, np.uint8)
-    head = body[edges[rows][:, None] + np.arange(POINT_BYTES)]
+    if len(rows) == n and (lengths == lengths[0]).all():
+        head = body[edges[0] : edges[-1]].reshape(n, -1)
+    else:
+        head = body[edges[rows][:, None] + np.arange(POINT_BYTES)]
     for order, mark in (("<", 1), (">", 0)):
         mine = head[:, 0] == mark
         kind = _as(head[mine, 1:5], f"{order}u4").astype(np.int64)

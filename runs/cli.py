@@ -147,7 +147,7 @@ def validate(bundle: Bundle, lang: Language = LANG, as_json: Json = False, quiet
     cls=Command,
     help=_example(
         say("Take in JT/T 808 frames from terminals; each is on the disk before it is acknowledged."),
-        "trajaudit listen --out sample_data/city/tracks/terminal",
+        "trajaudit listen --out city/tracks/box --bind 127.0.0.1:6808",
     ),
 )
 def listen(

@@ -25,6 +25,8 @@ SEND_S, STOP_S, HANG_UP_S = 30.0, 5.0, 1.0
 CLOSED, LOST, STOPPED = "closed by the terminal", "connection lost", "stopped"
 ORDINARY = (CLOSED, LOST, STOPPED, LOGGED_OUT)
 MOST_TOLD = 10_000
+FIRST_FRAME_S = 30.0
+"""Who has not said within this time which terminal it is, is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ class Listener:
         while not self._stops:
             self._waiting.add(task)  # may be stopped while it waits, and not while it writes
             try:
-                async with asyncio.timeout_at(last_frame + self.limits.idle_s):
+                patience_s = self.limits.idle_s if session.terminal else min(self.limits.idle_s, FIRST_FRAME_S)
+                async with asyncio.timeout_at(last_frame + patience_s):
                     piece = await reader.read(READ_BYTES)
             except TimeoutError:
                 return N_("no whole frame for too long")

@@ -16,6 +16,7 @@ from feeds.text import UnreadableFile, decode, read_bytes
 from trajectories.clock import LocalTime, to_ms
 from zones.register import Terminal
 
+FORMAT = "jt808"
 NAME_BYTES = 200
 CODE_BYTES = 255  # what the length before it can say in an authentication of 2019
 COLUMNS = ("terminal_id", "auth_code")
@@ -59,7 +60,7 @@ class TerminalList:
 def terminals_of_bundle(out: Path) -> TerminalList:
     """Return the terminals that the registers of BUNDLE give to the feed NAME, `out` being BUNDLE/tracks/NAME.
 
-    Raises `UnusableInput` where `out` is no feed's folder of a bundle, or the bundle has faults.
+    Raises `UnusableInput` where `out` is no `jt808` feed's folder of a bundle, or the bundle has faults.
     """
     bundle, feed = out.parent.parent, out.name
     if out.parent.name != "tracks" or not (bundle / "bundle.toml").is_file():
@@ -68,6 +69,11 @@ def terminals_of_bundle(out: Path) -> TerminalList:
     survey = survey_bundle(bundle, Ledger())
     if survey.faults:
         raise UnusableInput(survey.faults)
+    format_ = next((config.format for config in survey.bundle.config.feeds if config.name == feed), None)
+    if format_ != FORMAT:
+        field, hint = f"feeds.{feed}.format", "What a listener writes is read by feeds of this format alone."
+        fault = Fault("bundle.toml", "is not a feed of frames", None, field, format_, FORMAT, hint, "not-a-feed")
+        raise UnusableInput([fault])
     found = [terminal for terminal in survey.bundle.terminals if terminal.provider == feed]
     _check_names([(str(out), None, terminal.terminal_id) for terminal in found])
     local = survey.bundle.config.local

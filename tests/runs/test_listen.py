@@ -379,6 +379,10 @@ def test_orders_that_cannot_be_followed_end_with_2_and_say_why(tmp_path: Path) -
             (["--terminals", empty], "no terminal is to be accepted"),
             (["--terminals", tmp_path / "none.csv"], "cannot be opened"),
             ([], "is not BUNDLE/tracks/NAME"),
+            (
+                ["--out", copy_city(tmp_path) / "tracks" / "terminal"],
+                "field feeds.terminal.format: is not a feed of frames",
+            ),
         ):
             answer = trajaudit("listen", "--out", tmp_path / "out", *options)
             assert answer.code == 2, answer
