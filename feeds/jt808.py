@@ -25,6 +25,9 @@ POSITION_MESSAGES = (POSITION, BATCH, TRANSPARENT)
 LOST_BYTES = 1000
 """So many unreadable bytes on end held some twenty positions; a disturbed frame or two are what any line has."""
 
+MOST_KINDS = 20
+"""Kinds of messages without a position that are named for a file; terminals send a dozen."""
+
 NAMES = FieldNames("phone", "time", "longitude", "latitude")
 
 
@@ -67,7 +70,7 @@ class Jt808Feed(FileFeed):
             len(places.at) + len(refused),
             points,
             NAMES,
-            _finder(points, messages.bytes[places.at[:, None] + np.arange(22, 28)]),
+            _finder(points, messages.bytes, places.at),
             numbers.positions,
             [
                 Refused(int(number), reason, "frame", f"byte {frames.at[frame]}, {end[frame] - frames.at[frame]} bytes")
@@ -113,7 +116,7 @@ class Jt808Feed(FileFeed):
             text = "positions are marked as encrypted by the plug-in (GCJ-02), and are taken as the feed's datum"
             self.context.ledger.warn(f"{file.relative}: {text} {datum}")
         plain = (frames.fault == 0) & ~np.isin(frames.message, POSITION_MESSAGES)
-        for kind in np.unique(np.concatenate([frames.message[plain], places.other])).tolist():
+        for kind in np.unique(np.concatenate([frames.message[plain], places.other])).tolist()[:MOST_KINDS]:
             name = f"0x{kind:04X}" if kind <= 0xFFFF else f"0x{kind >> 16:04X}/{kind & 0xFFFF:04X}"
             self.context.ledger.warn(f"{self.context.account_name}: messages {name} hold no position and are not read")
 
@@ -149,10 +152,10 @@ def _number(places: Places, refused: list[tuple[int, int, str]]) -> Numbered:
     return Numbered(number[: len(places.at)], number[len(places.at) :])
 
 
-def _finder(points: PointColumns, times: U1) -> Callable[[str, int], str]:
+def _finder(points: PointColumns, data: U1, at: I8) -> Callable[[str, int], str]:
     def found(name: str, i: int) -> str:
         if name == NAMES.time:
-            return bytes(times[i]).hex()
+            return data[at[i] + 22 : at[i] + 28].tobytes().hex()
         return f"{(points.lon_deg if name == NAMES.lon else points.lat_deg)[i]:.6f}"
 
     return found

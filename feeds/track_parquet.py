@@ -77,6 +77,9 @@ class ParquetFeed(TrackFeed):
                 faults += unusable.faults
         if faults:
             raise UnusableInput(faults)
+        if self._files and all(file.way is not None for file in self._files):
+            # What the files say is what is compared with the approved places (rule feed-datum).
+            self.context = replace(context, config=replace(context.config, datum=Datum.WGS84))
 
     def _open(self, path: Path) -> None:
         relative = self.context.relative(path)

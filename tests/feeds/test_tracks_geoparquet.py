@@ -44,6 +44,13 @@ def place(bundle: Path, name: str = "day.parquet") -> Path:
     return path
 
 
+def test_a_feed_whose_files_all_state_a_crs_declares_that(tmp_path: Path) -> None:
+    frame("EPSG:4326").to_parquet(place(tmp_path, "a.parquet"))
+    assert open_feed(tmp_path, "parquet", Datum.GCJ02)[0].context.config.datum == Datum.WGS84
+    frame(None).to_parquet(place(tmp_path, "b.parquet"))
+    assert open_feed(tmp_path, "parquet", Datum.GCJ02)[0].context.config.datum == Datum.GCJ02
+
+
 def read(bundle: Path, datum: Datum = Datum.WGS84) -> Any:
     feed, ledger, _ = open_feed(bundle, "parquet", datum)
     table = feed.read()
