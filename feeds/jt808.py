@@ -135,8 +135,10 @@ def _lost(frames: Frames, refused: list[tuple[int, int, str]]) -> str | None:
     told = Counter(reason for _, _, reason in refused)
     if told["encrypted"]:
         return f"{told['encrypted']} encrypted frames cannot be read"
-    if told["missing-part"]:
-        return f"{told['missing-part']} frames are parts of messages that are not all there"
+    # Training messages in parts are photos: a record with a position fits into one frame.
+    parts = sum(reason == "missing-part" and frames.message[frame] != TRANSPARENT for frame, _, reason in refused)
+    if parts:
+        return f"{parts} frames are parts of messages that are not all there"
     edges = np.flatnonzero(np.diff(np.concatenate([[False], frames.fault != 0, [False]]).astype(np.int8)))
     size = np.append(np.cumsum(frames.size) - frames.size, frames.size.sum())
     longest = int((size[edges[1::2]] - size[edges[::2]]).max(initial=0))

@@ -292,6 +292,7 @@ def test_crumbs_side_by_side_are_one_row(tmp_path: Path) -> None:
         (in_parts(0x0704, batch([at(3)] * 30), 500)[1:], "1 frames are parts of messages that are not all there"),
         ([frame(0x0200, at(k))[:-3] + b"\0\0\x7e" for k in range(25)], "bytes on end cannot be read"),
         ([frame(0x0200, at(k))[:-3] + b"\0\0\x7e" for k in range(2)], None),
+        (in_parts(0x0900, b"\x13\x03\x06" + bytes(900), 500)[1:], None),
         ([piece for k in range(25) for piece in (b"\0" * 50, frame(0x0200, at(k)))], None),
     ],
 )
