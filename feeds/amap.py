@@ -12,14 +12,13 @@ import numpy as np
 from feeds.track_pages import (
     Dialect,
     NotAnAnswer,
-    PointColumns,
     PointRun,
     ProviderError,
     field_of,
     supplemented,
     whole_number,
 )
-from feeds.track_rows import FieldNames, numbers_of, times_of
+from feeds.track_rows import FieldNames, PointColumns, numbers_of, times_of
 from trajectories.fleet import F8
 
 OK = 10000

@@ -12,14 +12,13 @@ import numpy as np
 from feeds.track_pages import (
     Dialect,
     NotAnAnswer,
-    PointColumns,
     PointRun,
     ProviderError,
     field_of,
     supplemented,
     whole_number,
 )
-from feeds.track_rows import FieldNames, numbers_of, times_of
+from feeds.track_rows import FieldNames, PointColumns, numbers_of, times_of
 from feeds.track_times import T_BAD, parse_iso_list
 from trajectories.clock import LocalTime
 from trajectories.fleet import I4, I8, LAG_UNKNOWN, U4, Flag

@@ -21,7 +21,7 @@ from trajectories.clock import LocalTime
 
 FILE = "bundle.toml"
 SCHEMA = 1
-FORMATS = ("amap", "baidu", "csv", "gpx", "jt808", "parquet")
+FORMATS = ("amap", "baidu", "csv", "gpx", "jt808", "mfjson", "parquet")
 DATUMS = ("wgs84", "gcj02", "bd09", "cgcs2000", "bd09ll")
 SCOPES = ("face-track-join",)
 _BEIJING = ("asia/beijing", "beijing", "china", "cst", "utc+8", "gmt+8", "+08:00")

@@ -8,7 +8,10 @@ from pathlib import Path
 from feeds.amap import AMAP
 from feeds.baidu import BAIDU
 from feeds.faults import Fault, UnusableInput
+from feeds.gpx import GpxFeed
+from feeds.jt808 import Jt808Feed
 from feeds.ledger import Ledger, SourceFiles
+from feeds.mfjson import MfJsonFeed
 from feeds.track_csv import CsvFeed
 from feeds.track_pages import PageFeed
 from feeds.track_parquet import ParquetFeed
@@ -21,6 +24,9 @@ FORMATS: dict[str, Callable[[FeedContext], TrackFeed]] = {
     "amap": lambda context: PageFeed(context, AMAP),
     "baidu": lambda context: PageFeed(context, BAIDU),
     "csv": CsvFeed,
+    "gpx": GpxFeed,
+    "jt808": Jt808Feed,
+    "mfjson": MfJsonFeed,
     "parquet": ParquetFeed,
 }
 """Format to reader; another provider is another line here."""

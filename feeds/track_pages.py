@@ -19,9 +19,9 @@ from feeds.faults import FOUND_CHARS
 from feeds.ledger import Reject
 from feeds.text import UnreadableFile, clean_text, decode, encoding_warning, read_bytes
 from feeds.track_reader import FeedContext, TrackFeed
-from feeds.track_rows import FieldNames, RawRows, Unit, flag_disorder, judge
+from feeds.track_rows import FieldNames, PointColumns, RawRows, Unit, flag_disorder, judge
 from feeds.track_table import empty_table
-from trajectories.fleet import F8, I4, I8, U4, Flag
+from trajectories.fleet import U4, Flag
 
 BYTES_PER_POINT = 140  # of a page as the providers write it
 GZIP_RATIO = 9
@@ -51,20 +51,6 @@ class PointRun:
     key: str
     declared: int | None
     points: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class PointColumns:
-    """The columns of a list of points, unjudged, in the feed's datum."""
-
-    t_ms: I8
-    lon_deg: F8
-    lat_deg: F8
-    speed_kmh: F8
-    heading_deg: F8
-    accuracy_m: F8
-    lag_ms: I4 | None = None
-    flags: U4 | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,24 +293,9 @@ class PageFeed(TrackFeed):
     def _raw(
         self, points: list[Any], row: int, first_source: int, terminal_ix: int, terminals: tuple[str, ...]
     ) -> RawRows:
-        n = len(points)
         if set(map(type, points)) - {dict}:
             points = [point if isinstance(point, dict) else {} for point in points]
-        columns = self._dialect.columns(points)
-        return RawRows(
-            terminals,
-            np.full(n, terminal_ix, np.int32),
-            columns.t_ms,
-            columns.lon_deg,
-            columns.lat_deg,
-            columns.speed_kmh,
-            columns.heading_deg,
-            row,
-            first_source,
-            accuracy_m=columns.accuracy_m,
-            lag_ms=columns.lag_ms,
-            flags=columns.flags,
-        )
+        return self._dialect.columns(points).raw(terminals, terminal_ix, row, first_source)
 
     def _check_complete(self, pages: Sequence[Page], missing: int) -> None:
         terminal, day = pages[0].terminal, pages[0].day

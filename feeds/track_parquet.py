@@ -1,9 +1,12 @@
-"""Feeds of Parquet files, read by the row groups that hold the terminals asked for; columns as in CSV feeds."""
+"""Feeds of Parquet files, read by the row groups that hold the terminals asked for; columns as in CSV feeds.
+
+A GeoParquet file has a column of points in place of lon and lat; a CRS that it states wins over the feed's datum.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +14,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feeds.crs_names import CrsFault
 from feeds.faults import Fault, UnusableInput
+from feeds.geo_columns import NotPoints, PointColumn, point_column, positions, wkb_text
 from feeds.ledger import Reject
 from feeds.text import GZIP_MAGIC, UnreadableFile, read_bytes
 from feeds.track_arrow import codes, is_number, is_text, numbers, one_chunk, text_at, valid, values_of
+from feeds.track_crs import Way, positions_to_wgs84
 from feeds.track_csv import LISTED, OPTIONAL, REQUIRED
 from feeds.track_reader import FeedContext, TrackFeed
 from feeds.track_rows import FieldNames, RawRows, Unit, book, flag_disorder, judge
 from feeds.track_table import Mask, concat, constant, empty_table
 from feeds.track_times import T_BAD, local_to_utc_ms, parse_iso
+from geo.datum import Datum
 from trajectories.fleet import I4, I8, Flag
 
 LEFTOVERS = 2
@@ -46,6 +53,8 @@ class ParquetTracks:
     first_rows: tuple[int, ...]
     terminals: tuple[frozenset[str], ...]
     unsorted: bool
+    geometry: PointColumn | None = None
+    way: Way | None = None
 
     def open(self) -> Any:
         """Return the file opened for reading."""
@@ -68,6 +77,9 @@ class ParquetFeed(TrackFeed):
                 faults += unusable.faults
         if faults:
             raise UnusableInput(faults)
+        if self._files and all(file.way is not None for file in self._files):
+            # What the files say is what is compared with the approved places (rule feed-datum).
+            self.context = replace(context, config=replace(context.config, datum=Datum.WGS84))
 
     def _open(self, path: Path) -> None:
         relative = self.context.relative(path)
@@ -77,16 +89,39 @@ class ParquetFeed(TrackFeed):
         try:
             with pq.ParquetFile(_source(path)) as file:
                 schema, metadata = file.schema_arrow, file.metadata
-            _check_schema(schema, relative)
-            self._note_columns(schema, relative)
-            self._files.append(self._index(path, relative, schema, metadata))
+            geometry = _geometry(schema, relative)
+            _check_schema(schema, relative, geometry)
+            self._note_columns(schema, relative, geometry)
+            way = self._way(geometry, relative)
+            self._files.append(replace(self._index(path, relative, schema, metadata, geometry), way=way))
         except UnreadableFile as error:
             raise UnusableInput([error.fault(relative)]) from error
         except (pa.ArrowException, OSError) as error:
             raise UnusableInput([_unreadable(relative, error)]) from error
 
-    def _note_columns(self, schema: Any, relative: str) -> None:
-        extra = [name for name in schema.names if name not in LISTED]
+    def _way(self, geometry: PointColumn | None, relative: str) -> Way | None:
+        """Return how a file's positions become WGS-84 ones, None where it states no CRS."""
+        if geometry is None or geometry.crs is None:
+            return None
+        try:
+            return positions_to_wgs84(geometry.crs, self.context, relative, geometry.crs_name)
+        except CrsFault as fault:
+            hint = "Save it in WGS-84, or without a CRS and with its datum in bundle.toml."
+            raise UnusableInput(
+                [
+                    Fault(
+                        relative,
+                        str(fault),
+                        field=geometry.name,
+                        found=geometry.crs_name,
+                        hint=hint,
+                        code="unknown-crs",
+                    )
+                ]
+            ) from fault
+
+    def _note_columns(self, schema: Any, relative: str, geometry: PointColumn | None) -> None:
+        extra = [name for name in schema.names if name not in LISTED and (geometry is None or name != geometry.name)]
         if extra:
             self.context.ledger.warn(f"{relative}: columns ignored: {', '.join(extra)[:200]}")
         absent = [name for name in OPTIONAL if name not in schema.names]
@@ -96,8 +131,11 @@ class ParquetFeed(TrackFeed):
         if pa.types.is_timestamp(kind) and kind.tz is None:
             self.context.ledger.warn(f"{relative}: times without an offset, read as {self.context.local.name}")
 
-    def _index(self, path: Path, relative: str, schema: Any, metadata: Any) -> ParquetTracks:
-        columns = tuple(name for name in LISTED if name in schema.names)
+    def _index(
+        self, path: Path, relative: str, schema: Any, metadata: Any, geometry: PointColumn | None
+    ) -> ParquetTracks:
+        listed = LISTED if geometry is None else ("terminal_id", "time", geometry.name, *OPTIONAL)
+        columns = tuple(name for name in listed if name in schema.names)
         dictionary = ("terminal_id",) if is_text(schema.field("terminal_id").type) else ()
         n_rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         first_rows = tuple(int(first) for first in np.cumsum([0, *n_rows])[:-1])
@@ -117,6 +155,7 @@ class ParquetFeed(TrackFeed):
             first_rows,
             tuple(groups),
             n_places > UNSORTED_SHARE * (len(everyone) + len(groups)),
+            geometry,
         )
 
     def _scan(self, file: Any, group: int, first_row: int, relative: str) -> frozenset[str]:
@@ -158,7 +197,8 @@ class ParquetFeed(TrackFeed):
         except (pa.ArrowException, OSError) as error:
             raise UnusableInput([_unreadable(file.relative, error)]) from error
         table = flag_disorder(concat([part.table for part in parts]))
-        return [Unit(table, [reject for part in parts for reject in part.rejects])]
+        datum = None if file.way is None else Datum.WGS84
+        return [Unit(table, [reject for part in parts for reject in part.rejects], datum)]
 
     def _read_group(self, file: ParquetTracks, source: Any, group: int, wanted: dict[str, int]) -> Unit:
         key = (file.relative, group)
@@ -176,7 +216,7 @@ class ParquetFeed(TrackFeed):
         terminal_ix = codes(columns["terminal_id"], lambda text: wanted.get(text, -1))
         chosen, rows = _rows(terminal_ix)
         t_ms, naive = _times(columns["time"], self.context.local)
-        floats = {name: numbers(columns[name]) for name in ("lon", "lat", *OPTIONAL) if name in columns}
+        floats = _places(file, columns) | {name: numbers(columns[name]) for name in OPTIONAL if name in columns}
         terminal_ix, t_ms, naive = terminal_ix[chosen], t_ms[chosen], naive[chosen]
         floats = {name: column[chosen] for name, column in floats.items()}
         unknown = np.broadcast_to(np.float32("nan"), t_ms.shape)
@@ -196,9 +236,12 @@ class ParquetFeed(TrackFeed):
         offset = chosen.start if rows is None else 0
 
         def found(name: str, i: int) -> str:
-            return text_at(columns[name], i + offset if rows is None else int(rows[i]))
+            at = i + offset if rows is None else int(rows[i])
+            is_point = file.geometry is not None and name == file.geometry.name
+            return wkb_text(columns[name], at) if is_point else text_at(columns[name], at)
 
-        return judge(raw, file.relative, FieldNames(), found)
+        names = FieldNames() if file.geometry is None else FieldNames(lon=file.geometry.name, lat=file.geometry.name)
+        return judge(raw, file.relative, names, found)
 
 
 def _rows(terminal_ix: I4) -> tuple[Any, I8 | None]:
@@ -222,10 +265,32 @@ def _unreadable(relative: str, error: Exception) -> Fault:
     return Fault(relative, f"cannot be read as Parquet: {error}", hint="Send the file again.", code="unreadable-file")
 
 
-def _check_schema(schema: Any, relative: str) -> None:
+def _geometry(schema: Any, relative: str) -> PointColumn | None:
+    """Return the point column that stands in place of lon and lat; None where these are there, or no such column."""
+    if "lon" in schema.names and "lat" in schema.names:
+        return None
+    try:
+        return point_column(schema)
+    except NotPoints as trouble:
+        expected = "points as WKB or as a struct of x and y"
+        raise UnusableInput([Fault(relative, str(trouble), expected=expected, code="wrong-type")]) from trouble
+
+
+def _places(file: ParquetTracks, columns: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns lon and lat: in the feed's datum, or WGS-84 where the file states a CRS."""
+    if file.geometry is None:
+        return {name: numbers(columns[name]) for name in ("lon", "lat")}
+    x, y = positions(columns[file.geometry.name])
+    lon, lat = (x, y) if file.way is None else file.way(x, y)
+    return {"lon": lon, "lat": lat}
+
+
+def _check_schema(schema: Any, relative: str, geometry: PointColumn | None) -> None:
     shown = ", ".join(f"{field.name} {field.type}" for field in schema)
     faults = []
     for name in LISTED:
+        if geometry is not None and name in ("lon", "lat"):
+            continue
         count = schema.names.count(name)
         if count == 0 and name in REQUIRED:
             what, code, expected = "a required column is missing", "missing-column", f"the columns {', '.join(LISTED)}"

@@ -90,8 +90,9 @@ class TrackFeed(ABC):
     def broken_terminals(self, day: date | None = None) -> dict[str, str]:  # noqa: ARG002 -- only pages have days
         """Return the terminals read so far whose pages are not all there, with a reason code.
 
-        "provider-error" (the provider answered with an error), "unreadable-page", "missing-page". With a service
-        day, what is known to be missing from other days only does not count.
+        "provider-error" (the provider answered with an error), "unreadable-page", "missing-page", "unreadable-file" (a
+        file of the terminal that cannot be read, or not to its end). With a service day, what is known to be missing
+        from other days only does not count.
         """
         return {}
 
@@ -100,12 +101,13 @@ class TrackFeed(ABC):
         wanted = self.terminals() if terminals is None else tuple(dict.fromkeys(terminals))
         fresh = np.array([terminal not in self._entered for terminal in wanted], np.bool_)
         tables = [empty_table(wanted)]
+        placed: list[TrackTable] = []
         for unit in self.units(wanted):
             book(self.context.ledger, self.context.account_name, unit, fresh)
-            tables.append(unit.table)
+            (placed if unit.datum == Datum.WGS84 else tables).append(unit.table)
         self._entered.update(wanted)
         table = concat(tables)
-        if not len(table) or self.context.config.datum == Datum.WGS84:
-            return table
-        lon_deg, lat_deg = to_wgs84(table.lon_deg, table.lat_deg, self.context.config.datum)
-        return replace(table, lon_deg=lon_deg, lat_deg=lat_deg)
+        if len(table) and self.context.config.datum != Datum.WGS84:
+            lon_deg, lat_deg = to_wgs84(table.lon_deg, table.lat_deg, self.context.config.datum)
+            table = replace(table, lon_deg=lon_deg, lat_deg=lat_deg)
+        return concat([table, *placed]) if placed else table

@@ -20,6 +20,7 @@ from feeds.ledger import Ledger, Reject
 from feeds.text import clean_text
 from feeds.track_table import Mask, TrackTable, constant, no_lag
 from feeds.track_times import T_BAD
+from geo.datum import Datum
 from trajectories.fleet import F4, F8, I4, I8, U4, Flag
 
 T_FROM_MS = 946_684_800_000  # 2000-01-01: before any coach car carried a terminal
@@ -76,11 +77,49 @@ class RawRows:
 
 
 @dataclass(frozen=True, slots=True)
+class PointColumns:
+    """The columns of one terminal's points, unjudged, in the feed's datum."""
+
+    t_ms: I8
+    lon_deg: F8
+    lat_deg: F8
+    speed_kmh: AnyFloat
+    heading_deg: AnyFloat
+    accuracy_m: AnyFloat | None = None
+    lag_ms: I4 | None = None
+    flags: U4 | None = None
+
+    def raw(
+        self, terminals: tuple[str, ...], terminal_ix: int, first_row: int, first_source: int, row: I8 | None = None
+    ) -> RawRows:
+        """Return the points as rows of one terminal (see `RawRows`)."""
+        return RawRows(
+            terminals,
+            np.full(len(self.t_ms), terminal_ix, np.int32),
+            self.t_ms,
+            self.lon_deg,
+            self.lat_deg,
+            self.speed_kmh,
+            self.heading_deg,
+            first_row,
+            first_source,
+            row=row,
+            accuracy_m=self.accuracy_m,
+            lag_ms=self.lag_ms,
+            flags=self.flags,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
-    """A judged piece of a feed: kept rows (still in the feed's datum), and the refused ones with terminal or -1."""
+    """A judged piece of a feed: kept rows, and the refused ones with terminal or -1.
+
+    Positions are still in the feed's datum, or already in `datum` where the file itself says so.
+    """
 
     table: TrackTable
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
+    datum: Datum | None = None
 
 
 def judge(raw: RawRows, file: str, names: FieldNames, found: Callable[[str, int], str]) -> Unit:

@@ -79,9 +79,18 @@ def parse_iso_list(texts: Sequence[object], local: LocalTime) -> I8:
     >>> parse_iso_list(["2026-03-18 12:00:00", None], LocalTime("Asia/Shanghai"))[0]
     np.int64(1773806400000)
     """
+    return parse_iso_list_naive(texts, local)[0]
+
+
+def parse_iso_list_naive(texts: Sequence[object], local: LocalTime) -> tuple[I8, Mask]:
+    """Read a list as `parse_iso_list` does, and also say which times had no offset.
+
+    >>> parse_iso_list_naive(["2026-03-18T04:00:00Z", "2026-03-18T12:00:00"], LocalTime("Asia/Shanghai"))[1].tolist()
+    [False, True]
+    """
     chars = [text.encode("utf-8", "replace") if isinstance(text, str) else b"" for text in texts]
     lengths = np.fromiter(map(len, chars), np.int64, len(chars))
-    return _parse(np.cumsum(lengths) - lengths, lengths, np.frombuffer(b"".join(chars), np.uint8), local)[0]
+    return _parse(np.cumsum(lengths) - lengths, lengths, np.frombuffer(b"".join(chars), np.uint8), local)
 
 
 def _parse(starts: I8, lengths: I8, data: U1, local: LocalTime) -> tuple[I8, Mask]:
@@ -136,16 +145,28 @@ def _parse_alike(text: U1, zone_chars: int) -> I8:
     year, month, day = (_digits(body[:, a:b], good) for a, b in ((0, 4), (5, 7), (8, 10)))
     hour, minute = _digits(body[:, 11:13], good), _digits(body[:, 14:16], good)
     second_ms = _seconds_ms(body, good)
+    t_ms = civil_ms(year, month, day, hour, minute, second_ms, good)
+    t_ms -= _zone_ms(text[:, text.shape[1] - zone_chars :], good)
+    read: I8 = np.where(good, t_ms, T_BAD)
+    return read
+
+
+def civil_ms(year: I8, month: I8, day: I8, hour: I8, minute: I8, second_ms: I8, good: Mask) -> I8:
+    """Return dates and times of day (n,) as ms since 1970, as if they were UTC; what no calendar has loses its `good`.
+
+    >>> good = np.ones(2, np.bool_)
+    >>> columns = [np.array(column) for column in ([2024, 2023], [2, 2], [29, 29], [0, 0], [0, 0], [0, 0])]
+    >>> civil_ms(*columns, good)[0], good.tolist()
+    (np.int64(1709164800000), [True, False])
+    """
     good &= (year >= 1900) & (month >= 1) & (month <= 12) & (day >= 1)
     good &= (hour < 24) & (minute < 60) & (second_ms < 60_000)
     months = (np.where(good, year, 1970) - 1970) * 12 + np.where(good, month, 1) - 1
     first = months.astype("M8[M]").astype("M8[D]").astype(np.int64)
     next_first = (months + 1).astype("M8[M]").astype("M8[D]").astype(np.int64)
     good &= day <= next_first - first
-    t_ms = (first + day - 1) * DAY_MS + hour * HOUR_MS + minute * 60_000 + second_ms
-    t_ms -= _zone_ms(text[:, text.shape[1] - zone_chars :], good)
-    read: I8 = np.where(good, t_ms, T_BAD)
-    return read
+    t_ms: I8 = (first + day - 1) * DAY_MS + hour * HOUR_MS + minute * 60_000 + second_ms
+    return t_ms
 
 
 def _seconds_ms(body: U1, good: Mask) -> I8:

@@ -10,6 +10,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 from shapely.geometry.base import BaseGeometry
 
+from feeds.crs_names import CrsFault
 from geo.columns import F8
 
 MODERN_SEMI_MAJOR_M = 6378137.0
@@ -18,21 +19,19 @@ MODERN_SEMI_MAJOR_M = 6378137.0
 MOST_ERROR_M = 2.0
 
 
-class CrsFault(ValueError):
-    """A CRS that gives no positions to rely on; the message says why and what to do."""
-
-
-def is_undefined(name: str | None) -> bool:
-    """Whether a GIS file says that it knows its CRS as little as one without any.
-
-    >>> is_undefined(None), is_undefined('LOCAL_CS["Undefined Cartesian SRS"]'), is_undefined("EPSG:4490")
-    (True, True, False)
-    """
-    return not name or "undefined" in name[:60].lower() or name.upper().startswith(("LOCAL_CS", "ENGCRS", "LOCAL "))
-
-
 def way_to_wgs84(name: str) -> Callable[[BaseGeometry], BaseGeometry]:
-    """How a shape of the named CRS (EPSG code or WKT, x before y) becomes one of WGS-84.
+    """How a shape of the named CRS becomes one of WGS-84; raises `CrsFault` (see `points_to_wgs84`)."""
+    move = points_to_wgs84(name)
+
+    def way(shape: BaseGeometry) -> BaseGeometry:
+        moved: BaseGeometry = shapely.transform(shapely.force_2d(shape), move)
+        return moved
+
+    return way
+
+
+def points_to_wgs84(name: str) -> Callable[[F8], F8]:
+    """How points (n, 2) of the named CRS (EPSG code, WKT or PROJJSON, x before y) become ones of WGS-84.
 
     Raises `CrsFault` for an unknown one, and for a datum such as Beijing 1954 or Xian 1980 whose shift of some
     100 m is not public: taken as WGS-84, it would put every zone beside its place.
@@ -50,8 +49,4 @@ def way_to_wgs84(name: str) -> Callable[[BaseGeometry], BaseGeometry]:
     def move(points: F8) -> F8:
         return np.column_stack(step.transform(points[:, 0], points[:, 1]))
 
-    def way(shape: BaseGeometry) -> BaseGeometry:
-        moved: BaseGeometry = shapely.transform(shapely.force_2d(shape), move)
-        return moved
-
-    return way
+    return move

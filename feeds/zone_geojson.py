@@ -6,13 +6,11 @@ import json
 
 from shapely.geometry.base import BaseGeometry
 
+from feeds.crs_names import CrsFault, stated_crs
 from feeds.faults import Fault
 from feeds.zone_rows import ShapeFault, ZoneRow
 from feeds.zone_shapes import from_geojson
 from geo.datum import Datum
-
-# RFC 7946 knows only this CRS, and older writers name it whatever the positions are: it says nothing.
-_SAYS_NOTHING = ("CRS84", "EPSG:4326", "EPSG::4326")
 
 
 def read_geojson(file: str, text: str, datum: Datum, faults: list[Fault]) -> list[ZoneRow]:
@@ -31,16 +29,8 @@ def read_geojson(file: str, text: str, datum: Datum, faults: list[Fault]) -> lis
         expected = '{"type": "FeatureCollection", "features": [...]}'
         faults.append(Fault(file, "is not a FeatureCollection", expected=expected, code="not-geojson"))
         return []
-    crs = _crs(root)
+    crs = stated_crs(root)
     return [_row(file, number, feature, datum, crs) for number, feature in enumerate(features, 1)]
-
-
-def _crs(root: dict[str, object]) -> str | None:
-    """The name of a CRS that the file states and that is not merely the default, or None."""
-    member = root.get("crs")
-    properties = member.get("properties") if isinstance(member, dict) else None
-    name = properties.get("name") if isinstance(properties, dict) else None
-    return name if isinstance(name, str) and not name.upper().endswith(_SAYS_NOTHING) else None
 
 
 def _row(file: str, number: int, feature: object, datum: Datum, crs: str | None) -> ZoneRow:
@@ -58,7 +48,7 @@ def _row(file: str, number: int, feature: object, datum: Datum, crs: str | None)
 
 
 def _reprojected(shape: BaseGeometry, crs: str) -> BaseGeometry:
-    from feeds.zone_crs import CrsFault, way_to_wgs84  # noqa: PLC0415  # PROJ is slow to load and rarely needed here
+    from feeds.zone_crs import way_to_wgs84  # noqa: PLC0415  # PROJ is slow to load and rarely needed here
 
     try:
         return way_to_wgs84(crs)(shape)

@@ -16,10 +16,11 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from feeds.bundle_files import decode_chinese, is_there, open_bytes
+from feeds.crs_names import CrsFault, is_undefined
 from feeds.faults import Fault
 from feeds.ledger import Ledger
 from feeds.text import UnreadableFile
-from feeds.zone_crs import CrsFault, is_undefined, way_to_wgs84
+from feeds.zone_crs import way_to_wgs84
 from feeds.zone_rows import ShapeFault, ZoneRow
 from geo.datum import Datum
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET  # only behind _refuse_doctype, which stops every entity
+import xml.etree.ElementTree as ET  # only behind refuse_doctype, which stops every entity
 from collections.abc import Iterator
 from xml.parsers import expat
 
 from shapely import LineString, Polygon
 
 from feeds.faults import Fault
+from feeds.safe_xml import DoctypeRefused, refuse_doctype
 from feeds.zone_rows import ShapeFault, ZoneRow
 from feeds.zone_shapes import gathered, line, polygon
 from geo.datum import Datum
@@ -16,27 +17,12 @@ from geo.datum import Datum
 SHAPES = ("Polygon", "LineString", "MultiGeometry", "Point", "LinearRing", "Model", "Track", "MultiTrack")
 
 
-class _Doctype(ValueError):
-    """A document type declaration, which KML never has and attacks by entities need."""
-
-
-def _refuse_doctype(text: str) -> None:
-    """Raises `_Doctype`, or `expat.ExpatError` for text that is no XML, before any entity is expanded."""
-    parser = expat.ParserCreate()
-
-    def refuse(*_: object) -> None:
-        raise _Doctype
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.Parse(text, True)
-
-
 def read_kml(file: str, text: str, datum: Datum, faults: list[Fault]) -> list[ZoneRow]:
     """The Placemarks of a KML document; `datum` is the bundle's. Faults of the file are added."""
     try:
-        _refuse_doctype(text)
+        refuse_doctype(text)
         root = ET.fromstring(text)  # noqa: S314  # see above
-    except _Doctype:
+    except DoctypeRefused:
         hint = "Take the DOCTYPE out."
         faults.append(Fault(file, "has a document type declaration, which KML never has", hint=hint, code="not-kml"))
         return []

@@ -249,6 +249,31 @@ def pull(
         raise typer.Exit(EXIT_NOT_ALL)
 
 
+@app.command(
+    cls=Command,
+    help=_example(
+        say("Take in JT/T 808 frames from terminals; each is on the disk before it is acknowledged."),
+        "trajaudit listen --out city/tracks/box --bind 127.0.0.1:6808",
+    ),
+)
+def listen(
+    out: Annotated[Path, typer.Option(help=say("Folder for TERMINAL.bin: BUNDLE/tracks/NAME."), show_default=False)],
+    bind: Annotated[str, typer.Option(help=say("Address to listen on."))] = "127.0.0.1:6808",
+    terminals: Annotated[
+        Path | None, typer.Option(help=say("CSV of terminal_id, auth_code: whom to accept (the bundle's terminals)."))
+    ] = None,
+    idle: Annotated[float, typer.Option(min=1, help=say("Seconds without a whole frame to hang up after."))] = 300,
+    connections: Annotated[int, typer.Option(min=1, help=say("Most connections at once."))] = 500,
+    quiet: Quiet = False,
+) -> None:
+    """Listen until SIGTERM or SIGINT."""
+    from runs.listen import Limits, Order, run_listener  # noqa: PLC0415
+    from runs.show import ListenerLines  # noqa: PLC0415
+
+    lines = ListenerLines(quiet)
+    lines.summary(run_listener(Order(bind, out, terminals, Limits(idle, connections)), lines.ready, lines.tell))
+
+
 @app.callback(invoke_without_command=True, epilog=say("Example:") + " trajaudit audit --help")
 def _main(
     version: Annotated[bool, typer.Option("--version", help=say("Print the version."))] = False,

@@ -17,6 +17,7 @@ from runs.words import N_, say
 if TYPE_CHECKING:
     from feeds.validate import Report
     from runs.audit_run import Outcome
+    from runs.listen import Listener
     from runs.reproduce import Reproduction
 
 
@@ -203,6 +204,29 @@ def show_reproductions(results: Sequence[Reproduction], lang: str, quiet: bool, 
     if not quiet:
         same = sum(not r.differences for r in results)
         typer.echo(f"{same} / {len(results)} " + say("same", lang))
+
+
+class ListenerLines:
+    """What a listener says: where it listens, whom it refused, and in the end how much it kept."""
+
+    def __init__(self, quiet: bool) -> None:
+        """Say nothing but refusals when quiet."""
+        self._quiet = quiet
+
+    def ready(self, address: str) -> None:
+        """Say where it listens, so that whoever started it may go on."""
+        if not self._quiet:
+            typer.echo(say("Listening on {address}").format(address=address))
+            sys.stdout.flush()
+
+    def tell(self, line: str) -> None:
+        """Say what somebody should look at."""
+        typer.echo(_one_line(line), err=True)
+
+    def summary(self, listener: Listener) -> None:
+        """Say how much was kept."""
+        if not self._quiet:
+            typer.echo(say("Frames kept: {n}").format(n=f"{listener.kept:,}"))
 
 
 HEADINGS = (N_("The bundle cannot be audited"), N_("Rows left out"))

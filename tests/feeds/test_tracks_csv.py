@@ -195,7 +195,7 @@ def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UnusableInput) as caught:
         open_track_feed(tmp_path, config, CHINA, Ledger(), SourceFiles())
     assert [fault.field for fault in caught.value.faults] == ["feeds.../f.format", "feeds.../f"]
-    assert caught.value.faults[0].expected == "amap, baidu, csv, parquet"
+    assert caught.value.faults[0].expected == "amap, baidu, csv, gpx, jt808, mfjson, parquet"
 
 
 @pytest.mark.parametrize("kind", ["amap", "baidu", "csv", "parquet"])

@@ -13,7 +13,7 @@ import pytest
 from runs.help_pages import FRAME
 from tests.runs.conftest import ROOT, environment, trajaudit
 
-COMMANDS = ("audit", "compare", "pull", "reproduce", "rules", "validate", "whatif")
+COMMANDS = ("audit", "compare", "listen", "pull", "reproduce", "rules", "validate", "whatif")
 PAGES = ((), *((command,) for command in COMMANDS))
 HEAVY = {"numpy", "pandas", "pyarrow", "shapely", "numba", "geopandas", "pyogrio", "pyproj", "h3", "folium", "rich"}
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -73,7 +73,7 @@ def test_typer_still_says_what_we_translate() -> None:
 def test_every_example_names_a_command_and_options_that_exist() -> None:
     for command in COMMANDS:
         page = " ".join(trajaudit(command, "--help").out.split())
-        example = re.search(r"示例: trajaudit (.*?) 参数:", page)
+        example = re.search(r"示例: trajaudit (.*?) (?:参数|选项):", page)
         assert example, page
         name, *words = shlex.split(example.group(1))
         assert name == command

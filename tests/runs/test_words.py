@@ -96,9 +96,10 @@ def test_what_is_said_through_a_variable_is_marked_where_it_is_written() -> None
     marked = {text for pair in STAGES.values() for text in pair}
     assert marked <= said()
     variables = {ast.unparse(what) for _, what in calls() if not isinstance(what, ast.Constant)}
-    # words: STAGES; title: HEADINGS; name: ZONE_KEYS; found.group(): FRAME; the others stand in tables of their own
+    # words: STAGES; title: HEADINGS; name: ZONE_KEYS; found.group(): FRAME; why: ends of connections; the others stand
+    # in tables of their own
     tables = {"ROLES[s.role]", "FIELDS[group]", "STATUSES[m.status]", "STATUSES[s]"}
-    assert variables == {"words", "title", "name", "found.group()"} | tables
+    assert variables == {"words", "title", "name", "found.group()", "why"} | tables
 
 
 def test_every_stage_that_a_run_tells_of_has_a_name() -> None:
