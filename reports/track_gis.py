@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,12 @@ LAYERS = {"fixes": "Point", "spans": "Unknown", "stops": "Point", "trainings": "
 
 
 def write_geopackage(path: Path, tables: TrackTables) -> None:
-    """Write the layers `fixes`, `spans`, `stops`, `trainings` and `zones`; lists are comma-joined text.
+    """Write the layers `fixes`, `spans`, `stops`, `trainings` and `zones`; see `write_layers`."""
+    write_layers(path, tables.service_date, {layer: getattr(tables, layer) for layer in LAYERS})
+
+
+def write_layers(path: Path, service_date: date, tables: Mapping[str, pa.Table]) -> None:
+    """Write tables as layers of a new GeoPackage; lists become comma-joined text.
 
     The same tables give the same bytes: the date that a GeoPackage must carry for its last change is that of the
     service day, not of the writing. Raises OSError where the file cannot be written.
@@ -28,15 +34,13 @@ def write_geopackage(path: Path, tables: TrackTables) -> None:
     from pyogrio import get_gdal_config_option, set_gdal_config_options, write_arrow  # noqa: PLC0415 -- brings GDAL
     from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415
 
-    stamp = datetime.combine(tables.service_date, time(), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    stamp = datetime.combine(service_date, time(), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     before = get_gdal_config_option("OGR_CURRENT_DATE")
     set_gdal_config_options({"OGR_CURRENT_DATE": stamp})
+    geometry = {"geometry_name": "geometry", "crs": WGS84}
     try:
-        for layer, kind in LAYERS.items():
-            table = _joined(getattr(tables, layer))
-            write_arrow(
-                table, path, layer=layer, driver="GPKG", geometry_name="geometry", geometry_type=kind, crs=WGS84
-            )
+        for layer, table in tables.items():
+            write_arrow(_joined(table), path, layer=layer, driver="GPKG", geometry_type=LAYERS[layer], **geometry)
     except (DataSourceError, DataLayerError) as no:
         raise OSError(str(no)) from no
     finally:
@@ -44,6 +48,7 @@ def write_geopackage(path: Path, tables: TrackTables) -> None:
 
 
 def _joined(table: pa.Table) -> pa.Table:
+    table = table.combine_chunks()  # each chunk would be a transaction of its own, and show in the file
     for i, field in enumerate(table.schema):
         if pa.types.is_list(field.type):
             texts = table.column(i).cast(pa.list_(pa.string()))

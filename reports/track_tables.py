@@ -34,6 +34,17 @@ ACTIVITY_NAMES = {activity: activity.name.lower().replace("_", "-") for activity
 _OFFSET_CHANGES_AT_MS = 900_000  # every change of a local offset lies at a full quarter of an hour UTC
 _POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("lon", "<f8"), ("lat", "<f8")])  # WKB: ISO 19125-1, 8.2
 
+FIXES = pa.schema(
+    [
+        ("vehicle_id", pa.string()), ("time", UTC_MS), ("time_local", pa.string()), ("lon_deg", pa.float64()),
+        ("lat_deg", pa.float64()), ("speed_mps", pa.float32()), ("heading_deg", pa.float32()),
+        ("accuracy_m", pa.float32()), ("lag_ms", pa.int32()), ("usable", pa.bool_()),
+        *((name, pa.bool_()) for name in FLAG_COLUMNS.values()),
+        ("span", pa.int32()), ("span_kind", pa.string()), ("piece", pa.int32()), ("stop", pa.int32()),
+        ("training", pa.int32()), ("activity", pa.string()), ("training_p", pa.float64()),
+        ("zones", pa.list_(pa.string())), ("file", pa.string()), ("row", pa.int32()), ("geometry", pa.binary()),
+    ]
+)  # fmt: skip
 _WHEN = [("start", UTC_MS), ("end", UTC_MS), ("start_local", pa.string()), ("end_local", pa.string())]
 SPANS = pa.schema(
     [
@@ -201,7 +212,7 @@ def _fixes(drawn: _Drawn, trace: Trace) -> pa.Table:
         "row": row,
         "geometry": wkb_points(track.lon_deg, track.lat_deg),
     }
-    return pa.table(columns)
+    return pa.table(columns, FIXES)
 
 
 def _known(column: npt.NDArray[np.float32]) -> pa.Array:
@@ -235,12 +246,12 @@ def _training_columns(drawn: _Drawn, n: int) -> dict[str, pa.Array]:
 def _sources(source: U4, trace: Trace) -> tuple[pa.Array, pa.Array]:
     """Return the file and the row (from 1) of each fix."""
     order = np.argsort(source, kind="stable")
-    file, row = np.empty(len(source), dtype=object), np.empty(len(source), np.int64)
+    file, row = np.empty(len(source), dtype=object), np.empty(len(source), np.int32)
     done = 0
     for name, first, _, count in trace(source[order]):
         rows = order[done : done + count]
         file[rows] = storable(name)
-        row[rows] = source[rows].astype(np.int64) - int(source[rows[0]]) + first
+        row[rows] = (source[rows] - source[rows[0]]).astype(np.int32) + first
         done += count
     return pa.array(file, pa.string()), pa.array(row)
 
