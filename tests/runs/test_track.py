@@ -246,6 +246,19 @@ def test_what_is_left_out_is_said(folder: Path, tmp_path: Path) -> None:
     assert told.err == ""
 
 
+def test_rows_that_were_refused_and_warnings_of_the_bundle_are_said(tmp_path: Path) -> None:
+    city = copy_city(tmp_path)
+    edit(city / FILE, "+08:00,", ",")
+    with gzip.open(city / FILE, "at", encoding="utf-8") as file:
+        file.write("TV0011,2026-03-18T09:00:00,513.6,34.8,0,0\n")
+    answer = track(CAR, "geoparquet", tmp_path, "--lang", "en", bundle=city)
+    assert answer.code == 0
+    assert "1 rows of feed terminal were refused" in answer.err
+    assert "Warning: " in answer.err
+    assert gpd.read_parquet(export(tmp_path, "geoparquet"))["flag_no_time_zone"].all()
+    assert track(CAR, "geoparquet", tmp_path, "--quiet", bundle=city) == Answer(0, "", "")
+
+
 # ---------------------------------------------------------------- Moving Features JSON
 def test_moving_features_are_read_by_movingpandas(folder: Path, fixes: gpd.GeoDataFrame) -> None:
     with warnings.catch_warnings():
