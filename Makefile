@@ -39,8 +39,9 @@ slow: setup browser ## the tests marked slow
 	if [ "$$status" -eq 5 ]; then echo "No test is marked slow."; exit 0; fi; exit "$$status"
 
 .PHONY: bench
-bench: setup ## throughput and memory of an audit, beside merely reading the same columns
+bench: setup ## throughput and memory of an audit, beside merely reading the same columns; our chain beside others
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_rivals.py
 
 .PHONY: lint
 lint: $(VENV) ## ruff, mypy --strict, the floors

@@ -24,6 +24,15 @@ class Lang(StrEnum):
     EN = "en"
 
 
+class Form(StrEnum):
+    """What a track can be written as."""
+
+    GEOPACKAGE = "geopackage"
+    GEOPARQUET = "geoparquet"
+    MFJSON = "mfjson"
+    GPX = "gpx"
+
+
 app = typer.Typer(
     name="trajaudit",
     help=say("Finds out whether driver training happens where, when and by whom it is approved."),
@@ -272,6 +281,36 @@ def listen(
 
     lines = ListenerLines(quiet)
     lines.summary(run_listener(Order(bind, out, terminals, Limits(idle, connections)), lines.ready, lines.tell))
+
+
+@app.command(
+    cls=Command,
+    help=_example(
+        say("Write one vehicle's service day to a file for analysts."),
+        "trajaudit track sample_data/city V0001 --date 2026-03-18 --as geopackage",
+    ),
+)
+def track(
+    bundle: Bundle,
+    vehicle: Annotated[str, typer.Argument(help=say("A vehicle_id of the register."), show_default=False)],
+    day: Day,
+    form: Annotated[
+        Form,
+        typer.Option(
+            "--as", metavar="FORM", help=say("One of geopackage, geoparquet, mfjson, gpx."), show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help=say("The file (VEHICLE-DATE in the current folder)."), show_default=False)
+    ] = None,
+    lang: Language = LANG,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Export one vehicle's day."""
+    from runs.track_export import export_track, show_export  # noqa: PLC0415
+
+    show_export(export_track(bundle, vehicle, day.date(), form, out), lang, quiet, as_json)
 
 
 @app.callback(invoke_without_command=True, epilog=say("Example:") + " trajaudit audit --help")

@@ -221,7 +221,7 @@ class ListenerLines:
 
     def tell(self, line: str) -> None:
         """Say what somebody should look at."""
-        typer.echo(_one_line(line), err=True)
+        typer.echo(one_line(line), err=True)
 
     def summary(self, listener: Listener) -> None:
         """Say how much was kept."""
