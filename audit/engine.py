@@ -21,6 +21,7 @@ from trajectories.intervals import intersect, intervals, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 from zones.register import Vehicle
+from zones.zone import Zone
 
 _UNTRAINED_MS = 10 * MINUTE_MS  # shorter breaks belong to a lesson
 
@@ -289,13 +290,18 @@ class _Case:
         zone = next((z for z in self.facts.places.zones if z.zone_id == self.seen.zone_id), None)
         if zone is None:
             return None
-        return {
-            "zone_id": zone.zone_id,
-            "approval_no": zone.approval_no,
-            "valid_from": zone.valid_from,
-            "valid_to": zone.valid_to,
-            "geometry_sha256": digest(zone.geometry.wkt),
-        }
+        return zone_version(zone)
+
+
+def zone_version(zone: Zone) -> dict[str, Any]:
+    """Return a zone's version as evidence names it."""
+    return {
+        "zone_id": zone.zone_id,
+        "approval_no": zone.approval_no,
+        "valid_from": zone.valid_from,
+        "valid_to": zone.valid_to,
+        "geometry_sha256": digest(zone.geometry.wkt),
+    }
 
 
 def content_digest(found: Finding) -> str:

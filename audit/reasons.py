@@ -6,6 +6,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "no-fixes": ("该车当日无任何定位点", "the car has no fix that day"),
     "feed-datum": ("数据源坐标系异常,位置不可信", "the feed's positions fit another datum than declared"),
     "provider-error": ("地图服务商返回错误或数据缺页", "the provider answered with an error or left pages out"),
+    "unreadable-file": (
+        "终端文件损坏、加密或不完整",
+        "the terminal's file is damaged, encrypted or not all there",
+    ),
     "feed-outage": ("数据源整体中断", "the whole feed was down"),
     "sampling-too-thin": ("定位间隔过大,无法判断驾驶行为", "fixes are too far apart to tell training from driving"),
     "matched-track": (

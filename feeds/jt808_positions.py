@@ -15,7 +15,7 @@ import numpy as np
 from feeds.jt808_frames import U1, Bools, Messages, unsigned
 from feeds.track_rows import PointColumns
 from feeds.track_times import HOUR_MS, T_BAD, civil_ms
-from trajectories.fleet import F8, I8, LAG_UNKNOWN, Flag
+from trajectories.fleet import F8, I8, LAG_UNKNOWN, U4, Flag
 
 POSITION, BATCH, TRANSPARENT = 0x0200, 0x0704, 0x0900
 TRAINING_TYPE = 0x13
@@ -30,6 +30,9 @@ minute, the announcement of a photo."""
 
 FIXED, SOUTH, WEST, PLUGIN = 1 << 1, 1 << 2, 1 << 3, 1 << 5
 """Bits of the status: positioned, southern, western, positions encrypted by the plug-in (that is GCJ-02)."""
+
+GNSS_ALARMS = 1 << 4 | 1 << 5 | 1 << 6
+"""Bits of the alarm: receiver faulty, antenna open, antenna short."""
 
 UNFIXED_ACCURACY_M = 100_000.0
 """Stands for "not positioned": the terminal sends its last place, and says that it does not know where it is now."""
@@ -148,7 +151,7 @@ def _training_data(data: U1, body: I8, end: I8) -> tuple[I8, I8]:
 
 def decode(data: U1, at: I8, late: Bools) -> tuple[PointColumns, I8]:
     """Return the positions at places (p,) as columns, and their status words."""
-    status = unsigned(data, at + 4, 4)
+    alarm, status = unsigned(data, at, 4), unsigned(data, at + 4, 4)
     lat_deg: F8 = unsigned(data, at + 8, 4) / 1e6
     lon_deg: F8 = unsigned(data, at + 12, 4) / 1e6
     return PointColumns(
@@ -159,8 +162,12 @@ def decode(data: U1, at: I8, late: Bools) -> tuple[PointColumns, I8]:
         unsigned(data, at + 20, 2).astype(np.float64),
         np.where(status & FIXED, np.nan, UNFIXED_ACCURACY_M),
         np.full(len(at), LAG_UNKNOWN, np.int32),
-        np.where(late, np.uint32(Flag.LATE), np.uint32(0)).astype(np.uint32),
+        _flag(late, Flag.LATE) | _flag((alarm & GNSS_ALARMS) != 0, Flag.GNSS_FAULT),
     ), status
+
+
+def _flag(where: Bools, flag: Flag) -> U4:
+    return np.where(where, np.uint32(flag), np.uint32(0)).astype(np.uint32)
 
 
 def _times(data: U1, at: I8) -> I8:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from feeds.ledger import Reject
@@ -106,7 +107,7 @@ class FileFeed(TrackFeed):
         """Return a guess from the sizes of the files."""
         return self._n_bytes // self.bytes_per_row
 
-    def broken_terminals(self) -> dict[str, str]:
+    def broken_terminals(self, day: date | None = None) -> dict[str, str]:  # noqa: ARG002 -- only pages have days
         """Return the terminals read so far of which a file could not be read to its end."""
         return dict(sorted(self._broken.items()))
 

@@ -72,6 +72,7 @@ FLAGS = {
     256: N_("time without offset"),
     512: N_("another service day"),
     1024: N_("filled in by the provider"),
+    2048: N_("the terminal reported a faulty receiver or antenna"),
 }
 """Names of the bits of `trajectories.fleet.Flag`."""
 

@@ -24,6 +24,7 @@ BATCH_CARS = 50
 CLEANING_FLAGS = (Flag.REPEAT, Flag.CONFLICT, Flag.SPIKE, Flag.STALE_CLOCK, Flag.DRIFT, Flag.COARSE)
 UNKNOWN_TERMINAL = "unknown-terminal"
 _OTHER_DAY = "other-day"
+_KNOWN_TO_RULES = ("no-fixes", "unreadable-file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,9 @@ class TrackDoor:
         """Return cars of which the provider left something out, with the reason code."""
         out = {}
         for name, feed in self.feeds.items():
-            for terminal, reason in feed.broken_terminals().items():
+            for terminal, reason in feed.broken_terminals(self.day.date).items():
                 if terminal in self.cars[name]:
-                    out[self.cars[name][terminal]] = "provider-error" if reason != "no-fixes" else reason
+                    out[self.cars[name][terminal]] = reason if reason in _KNOWN_TO_RULES else "provider-error"
         return out
 
     def _table(self, feed: str, terminals: tuple[str, ...]) -> TrackTable:

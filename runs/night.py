@@ -56,7 +56,7 @@ def audit_night(
 ) -> Night:
     """Audit one service day. `only`: audit just these cars (the night facts still come from all)."""
     with watch.measure("datum"):
-        facts = replace(facts, night=_datum_facts(door, facts, rules, progress))
+        facts = replace(facts, night=datum_facts(door, facts, rules, progress))
     with watch.measure("survey"):
         facts = replace(facts, night=_survey(door, facts, progress, jobs))
     with watch.measure("beside"):
@@ -74,7 +74,7 @@ def audit_night(
     return Night(facts, verdicts, len(set(facts.vehicles) - heard))
 
 
-def _datum_facts(door: TrackDoor, facts: Facts, rules: Sequence[Rule], progress: Progress) -> NightFacts:
+def datum_facts(door: TrackDoor, facts: Facts, rules: Sequence[Rule], progress: Progress) -> NightFacts:
     """Compare each feed's positions with the approved places; a feed of another datum is read anew as that datum."""
     rule = next((r for r in rules if r.subject == "feed"), None)
     resolved = rule.resolve(facts.day.date) if rule is not None else None

@@ -17,7 +17,7 @@ from feeds.faults import Fault, UnusableInput
 from feeds.ledger import Ledger
 from runs.assemble import assemble
 from runs.door import TrackDoor
-from runs.night import _datum_facts
+from runs.night import datum_facts
 from runs.progress import Silent
 from trajectories.recipe import Recipe
 
@@ -68,5 +68,5 @@ def open_day(folder: Path, day: date) -> OpenDay:
     door = TrackDoor(bundle, service_day, ledger)
     door.open()
     facts = assemble(bundle, service_day, door, Recipe())
-    facts = replace(facts, night=_datum_facts(door, facts, load_rules(), Silent()))
+    facts = replace(facts, night=datum_facts(door, facts, load_rules(), Silent()))
     return OpenDay(bundle, door, facts, ledger)

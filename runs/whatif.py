@@ -13,7 +13,8 @@ from typing import Any
 from audit.card import Card, Value
 from audit.causes import Basis, basis_of
 from audit.compare import Answers, compare
-from audit.evidence import canonical, digest
+from audit.engine import zone_version
+from audit.evidence import canonical
 from audit.registry import Rule
 from feeds.faults import Fault, UnusableInput
 from feeds.hints import did_you_mean
@@ -24,7 +25,6 @@ from runs.office import rules_with
 from runs.progress import Progress, Silent
 from runs.stand_in import standing_in
 from runs.words import say
-from zones.zone import Zone
 
 _SETTING = re.compile(r"([^.=]+)\.([^.=]+)=\s*([^\s=]*?[\d.])\s*([^\d\s.=]*)\s*")
 _OPTION = "--set"
@@ -84,25 +84,13 @@ def _basis(audited: Audited) -> Basis:
         registers={f: d for f, d in told.items() if "/" not in f},
         parameters={name: _parameters(values[1]) for name, values in resolved.items() if values is not None},
         rules={r.name: r.card.version for r in audited.rules},
-        zones={z.zone_id: zone_version(z) for z in facts.places.zones},
+        zones={z.zone_id: dict(canonical(zone_version(z))) for z in facts.places.zones},
         recipe=facts.recipe.digest,
     )
 
 
 def _parameters(values: Mapping[str, Value]) -> dict[str, Any]:
     told = {n: {"value": v.value, "unit": v.unit, "since": v.since, "source": v.source} for n, v in values.items()}
-    return dict(canonical(told))
-
-
-def zone_version(zone: Zone) -> dict[str, Any]:
-    """Return a zone's version as evidence names it."""
-    told = {
-        "zone_id": zone.zone_id,
-        "approval_no": zone.approval_no,
-        "valid_from": zone.valid_from,
-        "valid_to": zone.valid_to,
-        "geometry_sha256": digest(zone.geometry.wkt),
-    }
     return dict(canonical(told))
 
 

@@ -36,6 +36,7 @@ class Flag(IntFlag):
     NO_TIME_ZONE = 256  # its time carried no offset and was read as local
     OTHER_DAY = 512  # belongs to another service day: history
     SUPPLEMENTED = 1024  # interpolated by the provider, never observed
+    GNSS_FAULT = 2048  # the terminal reported its receiver or antenna as faulty
 
 
 UNUSABLE = Flag.REPEAT | Flag.CONFLICT | Flag.SPIKE | Flag.STALE_CLOCK | Flag.COARSE | Flag.SUPPLEMENTED

@@ -203,6 +203,17 @@ def test_a_time_that_no_calendar_has_is_refused(tmp_path: Path) -> None:
         assert rejects == [(1, "bad-time", digits)]
 
 
+@pytest.mark.parametrize(("bit", "faulty"), [(3, False), (4, True), (5, True), (6, True), (7, False)])
+def test_a_position_sent_with_an_alarm_of_receiver_or_antenna_is_flagged(
+    tmp_path: Path, bit: int, faulty: bool
+) -> None:
+    """Alarm bits: 4 receiver faulty, 5 antenna open, 6 antenna short; 3 is danger, 7 undervoltage."""
+    body = position(T0_MS, 113.0, 34.0, 20.0, 90, status=3, alarm=1 << bit)
+    table, _, ledger = read(tmp_path, frame(0x0200, body))
+    assert ((table.flags & Flag.GNSS_FAULT) != 0).tolist() == [faulty]
+    assert account(ledger)["flagged"].get("gnss-fault", 0) == faulty
+
+
 def test_a_batch_gives_all_its_positions_and_a_blind_area_upload_is_late(tmp_path: Path) -> None:
     table, rejects, ledger = read(
         tmp_path, frame(0x0200, at(9)), frame(0x0704, batch([at(0), at(1)], kind=1)), frame(0x0704, batch([at(10)]))
