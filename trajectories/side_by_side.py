@@ -14,6 +14,7 @@ _MOST_FIXES = 600  # more tell no more
 _LEAST_FIXES = 20
 _LATEST_MS = 180_000
 _COARSE_MS, _FINE_MS = 10_000, 1_000
+_SHIFT_COST = 0.1
 _STEP_MS = 60_000  # between fixes further apart in time nobody knows where the car was
 
 
@@ -78,14 +79,16 @@ def side_by_side(one: Fixes, other: Fixes) -> SideBySide | None:
 def _best(one: Fixes, asked: tuple[I8, F8, F8], lags_ms: I8) -> int | None:
     """Return the lag at which one is most like a copy of the other, a constant shift apart; None if too little fits.
 
-    Without the shift taken out, a lag along the way would make up for it. Of equals the smallest lag is taken.
+    Were the shift not taken out, a lag along the way would make up for it; a shift costs a tenth of its metres, so that
+    on a straight way at one speed, where either would do, the lag is taken. Of equals the smallest lag counts.
     """
     found: list[tuple[float, int, int]] = []
     for lag_ms in lags_ms.tolist():
         east_m, north_m = _apart(one, asked, lag_ms)
         if len(east_m) >= _LEAST_FIXES:
-            rest_m = np.hypot(east_m - np.median(east_m), north_m - np.median(north_m))
-            found.append((float(np.median(rest_m)), abs(lag_ms), lag_ms))
+            shift_m = np.median(east_m), np.median(north_m)
+            rest_m = float(np.median(np.hypot(east_m - shift_m[0], north_m - shift_m[1])))
+            found.append((rest_m + _SHIFT_COST * float(np.hypot(*shift_m)), abs(lag_ms), lag_ms))
     return min(found)[2] if found else None
 
 

@@ -9,7 +9,7 @@ import folium
 import pytest
 from folium.plugins import HeatMap
 
-from maps import assets, index_map, page, vehicle_map
+from maps import assets, compare_map, index_map, page, vehicle_map
 from maps.assets import DROPPED, REPLACED, SpoiltAsset, UnknownAsset, asset
 from maps.page import OfflineFigure, render_page
 from maps.words import words
@@ -75,7 +75,9 @@ def test_no_page_names_a_file_outside_itself() -> None:
 
 def test_every_script_of_ours_is_carried_by_a_page_and_puts_no_text_into_markup() -> None:
     carried = {
-        url.removeprefix(assets.OWN) for url in (*index_map.LINKS, *vehicle_map.LINKS) if url.startswith(assets.OWN)
+        url.removeprefix(assets.OWN)
+        for url in (*index_map.LINKS, *vehicle_map.LINKS, *compare_map.LINKS)
+        if url.startswith(assets.OWN)
     }
     assert carried == {file.name for file in STATIC.iterdir()}
     for file in STATIC.glob("*.js"):

@@ -146,5 +146,5 @@ def test_a_row_of_a_car_that_is_not_listed_is_refused() -> None:
 
 def test_flags_are_distinct_bits_and_lateness_or_disorder_alone_do_not_bar_a_fix() -> None:
     assert all(flag.value.bit_count() == 1 for flag in Flag)
-    usable = {Flag.DRIFT, Flag.DISORDER, Flag.LATE, Flag.NO_TIME_ZONE, Flag.OTHER_DAY}
+    usable = {Flag.DRIFT, Flag.DISORDER, Flag.LATE, Flag.NO_TIME_ZONE, Flag.OTHER_DAY, Flag.GNSS_FAULT}
     assert {flag for flag in Flag if not flag & UNUSABLE} == usable
