@@ -137,8 +137,8 @@ def test_what_could_not_be_told_is_told_in_both_languages(sample_run: Run) -> No
 def test_the_account_has_every_member_and_balances(sample_run: Run) -> None:
     record = run_record(sample_run.out)
     assert set(record) == {
-        "schema", "run_id", "service_date", "bundle_sha256", "versions", "rows", "passages", "findings", "not_assessed", "coverage",
-        "seconds", "peak_rss_mb", "warnings",
+        "schema", "run_id", "service_date", "bundle_sha256", "versions", "rows", "passages", "findings", "not_assessed",
+        "coverage", "seconds", "peak_rss_mb", "warnings",
     }  # fmt: skip
     assert {"program", "rules", "geos", "numpy"} <= set(record["versions"])
     assert record["findings"] == Counter(f["rule"] for f in findings(sample_run.out))
