@@ -65,10 +65,12 @@ class City:
     declared: str = "wgs84"
 
 
-def route(zone_id: str, line: list[list[float]], width_m: float, school_ids: Iterable[str], day: str) -> dict[str, Any]:
-    """A route for part 3, in force on one day."""
-    return _zone({"type": "LineString", "coordinates": line}, zone_id=zone_id, kind="route", width_m=width_m,
-                 parts=[3], school_ids=sorted(school_ids), valid_from=day, valid_to=day)  # fmt: skip
+def route(
+    zone_id: str, line: list[list[float]], width_m: float, school_ids: Iterable[str], day: str | None
+) -> dict[str, Any]:
+    """A route for part 3, in force on one day or (None) on all."""
+    return _zone({"type": "LineString", "coordinates": line}, zone_id=zone_id, kind="route", width_m=width_m, parts=[3],
+                 school_ids=sorted(school_ids), valid_from=day or "2000-01-01", valid_to=day)  # fmt: skip
 
 
 def distant_ground(lon_deg: float, lat_deg: float) -> dict[str, Any]:
