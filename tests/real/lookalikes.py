@@ -93,10 +93,9 @@ def _of_day(name: str, rows: pd.DataFrame, day: str, timezone: str) -> Iterator[
 
 def _runs(analysis: Analysis, k: int, recipe: Recipe) -> list[Run]:
     motion, table = analysis.motion, analysis.table
-    lo, hi = (int(o) for o in motion.fleet.offsets[k : k + 2])
-    rows = lo + np.flatnonzero(motion.ok[lo:hi])
+    rows = slice(*(int(o) for o in motion.fleet.offsets[k : k + 2]))
     everywhere = np.ones(table.n_minutes, np.bool_)
-    track = motion.fleet.t_ms[rows], motion.east_m[rows], motion.north_m[rows]
+    track = motion.fleet.t_ms[rows], motion.east_m[rows], motion.north_m[rows], motion.ok[rows]
     return yard_runs(table, k, analysis.p_yard, LIMIT, everywhere) + lap_runs(
         table, k, track, LIMIT, everywhere, recipe.gap_ms
     )
