@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
 import shutil
 from collections import defaultdict
@@ -42,9 +44,9 @@ def thin_bundle(bundle: Path, to: Path, step_s: float, with_speed: bool = True) 
         for file in sorted(folder.iterdir()):
             by_terminal[file.name.split(".")[0]].append(file)
         for files in by_terminal.values():
-            if files[0].suffix == ".parquet":
+            if ".parquet" in files[0].name:
                 _thin_parquet(files, step_s, with_speed)
-            elif files[0].suffix == ".csv":
+            elif ".csv" in files[0].name:
                 _thin_csv(files, step_s, with_speed)
             else:
                 _thin_pages(files, step_s, with_speed)
@@ -59,7 +61,7 @@ def _thin_parquet(files: list[Path], step_s: float, with_speed: bool) -> None:
 
 
 def _thin_csv(files: list[Path], step_s: float, with_speed: bool) -> None:
-    tables = [list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines())) for file in files]
+    tables = [list(csv.reader(_read(file).splitlines())) for file in files]
     at = tables[0][0].index("time")
     text = [row[at] for table in tables for row in table[1:]]
     times = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
@@ -68,12 +70,13 @@ def _thin_csv(files: list[Path], step_s: float, with_speed: bool) -> None:
         rows = [row for row in table[1:] if next(kept)]
         if not with_speed:
             rows = [[*row[:4], "", *row[5:]] if len(row) > 4 else row for row in rows]
-        with file.open("w", encoding="utf-8", newline="") as out:
-            csv.writer(out).writerows([table[0], *rows])
+        out = io.StringIO(newline="")
+        csv.writer(out).writerows([table[0], *rows])
+        _write(file, out.getvalue())
 
 
 def _thin_pages(files: list[Path], step_s: float, with_speed: bool) -> None:
-    pages = [json.loads(file.read_text(encoding="utf-8-sig")) for file in files]
+    pages = [json.loads(_read(file)) for file in files]
     points = [point for page in pages for part in _parts(page) for point in part["points"]]
     kept = iter(_kept(pd.to_datetime([_ms(p) for p in points], unit="ms", utc=True), step_s))
     for page in pages:
@@ -84,7 +87,17 @@ def _thin_pages(files: list[Path], step_s: float, with_speed: bool) -> None:
     total = sum(len(part["points"]) for page in pages for part in _parts(page))
     for file, page in zip(files, pages, strict=True):
         _recount(page, total)
-        file.write_text(json.dumps(page, ensure_ascii=False), encoding="utf-8")
+        _write(file, json.dumps(page, ensure_ascii=False))
+
+
+def _read(file: Path) -> str:
+    raw = file.read_bytes()
+    return (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8-sig")
+
+
+def _write(file: Path, text: str) -> None:
+    raw = text.encode("utf-8")
+    file.write_bytes(gzip.compress(raw, mtime=0) if file.suffix == ".gz" else raw)
 
 
 def _kept(times: Any, step_s: float) -> npt.NDArray[np.bool_]:
