@@ -17,8 +17,8 @@ class Params:
     """Values of the card."""
 
     other_share: float
-    declared_share: float
-    ratio: float
+    explained_share: float
+    more_share: float
     min_sessions: float
 
 
@@ -30,7 +30,10 @@ def assess(night: FeedNight, p: Params) -> Iterator[Observation | NotAssessable]
     own = night.fits[night.declared]
     other = best_other(night)
     share = night.fits[other]
-    if share <= p.other_share or own >= p.declared_share or share <= p.ratio * own:
+    # Of what doesn't fit as declared, (share - own) / (1 - own) at least is put right: where streets are a grid,
+    # many a fix that was moved along a street still lies on a route.
+    limit = min((share - p.explained_share) / (1 - p.explained_share), share - p.more_share)
+    if share <= p.other_share or own >= limit:
         return
     yield Observation(
         night.first_ms,
@@ -46,7 +49,7 @@ def assess(night: FeedNight, p: Params) -> Iterator[Observation | NotAssessable]
             "sessions": night.n_sessions,
             "shares": {k: round(v, 4) for k, v in sorted(night.fits.items())},
         },
-        margins={"other_share_over": share - p.other_share, "declared_share_below": p.declared_share - own},
+        margins={"other_share_over": share - p.other_share, "declared_share_below": limit - own},
         excluded=(
             Explanation("wrong-places", share, p.other_share),
             Explanation("noise", night.offset_m, _NOISE_M),

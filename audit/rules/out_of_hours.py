@@ -12,6 +12,8 @@ from audit.training import Training
 from trajectories.intervals import Intervals, clip, intersect, subtract, total_ms, union
 from trajectories.minutes import MINUTE_MS
 
+_HALT_MS = MINUTE_MS  # a shorter stand, such as a red light, is part of driving
+
 
 @dataclass(frozen=True, slots=True)
 class Params:
@@ -33,13 +35,31 @@ def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
             continue
         hours, unknown = _open(day, t, zone_ix)
         lawful = union(union(hours, told), day.excused(day.zone(zone_ix).zone_id))
-        for piece in pieces(t.when, lawful, int(p.pause_min * MINUTE_MS), int(p.tolerance_min * MINUTE_MS)):
+        for piece in _outside(day, t, lawful, p):
             told = union(told, t.when)
             reasons = [why for why, when in unknown.items() if len(clip(when, *piece[:2]))]
             if reasons:
                 yield NotAssessable(piece[0], piece[1], reasons[0])
             else:
                 yield unless_permitted(day, _observation(day, t, zone_ix, piece, hours, p))
+
+
+def _outside(day: VehicleDay, t: Training, lawful: Intervals, p: Params) -> Iterator[tuple[int, int, int]]:
+    """Yield the pieces of a training outside its lawful time, from motion to motion: (start, end, ms that count).
+
+    A training holds its pauses, but waiting out a closing, or past the end before parking, is none by itself.
+    """
+    least = int(p.tolerance_min * MINUTE_MS)
+    for start, end, _ in pieces(t.when, lawful, int(p.pause_min * MINUTE_MS), least):
+        first, stop = day.rows(start, end)
+        at = day.columns.t_ms[first:stop][day.columns.moving[first:stop]]
+        if not len(at):
+            continue
+        moved_from = start if at[0] - start <= _HALT_MS else int(at[0])
+        moved_until = end if end - at[-1] <= _HALT_MS else int(at[-1])
+        counts = total_ms(clip(subtract(t.when, lawful), moved_from, moved_until))
+        if counts > least:
+            yield moved_from, moved_until, counts
 
 
 def _open(day: VehicleDay, t: Training, zone_ix: int) -> tuple[Intervals, dict[str, Intervals]]:

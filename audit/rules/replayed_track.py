@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audit.day import Replay, VehicleDay
-from audit.doubt import row_span, whole_day
+from audit.doubt import row_span, thin_sampling, whole_day
 from audit.finding import Explanation, NotAssessable, Observation
 from trajectories.minutes import MINUTE_MS
 
@@ -27,9 +27,16 @@ def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
     if day.track is None or day.doubts.register is not None:
         yield whole_day(day, day.doubts.register or day.doubts.fixes or "no-fixes")
         return
-    for replay in day.replays:
-        if replay.synchronous_share > p.synchronous_share and replay.moving_ms > p.moving_min * MINUTE_MS:
-            yield _observation(day, replay, p)
+    copies = [
+        replay
+        for replay in day.replays
+        if replay.synchronous_share > p.synchronous_share and replay.moving_ms > p.moving_min * MINUTE_MS
+    ]
+    for copy in copies:
+        yield _observation(day, copy, p)
+    moved_ms = day.moving_ms(day.day.start_ms, day.day.end_ms)
+    if not copies and moved_ms > p.moving_min * MINUTE_MS and thin_sampling(day, day.seen):
+        yield whole_day(day, "sampling-too-thin")  # two cars are compared where their fixes are, and these are too few
 
 
 def _observation(day: VehicleDay, replay: Replay, p: Params) -> Observation:

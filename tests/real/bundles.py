@@ -29,18 +29,31 @@ class Car:
 
 @dataclass
 class Lesson:
-    """A declared session of part 3 (road)."""
+    """A declared session, of part 3 (road) unless said otherwise."""
 
     session_id: str
     vehicle_id: str
     zone_id: str
     start: pd.Timestamp
     end: pd.Timestamp
+    part: int = 3
+
+
+@dataclass
+class Hours:
+    """An approved window of a zone on every day, as local HH:MM."""
+
+    zone_id: str
+    start: str
+    end: str
 
 
 @dataclass
 class City:
-    """All that a bundle of real vehicles holds; `tracks` has vehicle_id, t, lon, lat and perhaps speed and heading."""
+    """All that a bundle of real vehicles holds; `tracks` has vehicle_id, t, lon, lat and perhaps speed and heading.
+
+    `hours` None: every zone is open all day. `declared`: the datum in which the feed says its positions are.
+    """
 
     name: str
     timezone: str
@@ -48,28 +61,36 @@ class City:
     cars: list[Car]
     zones: list[dict[str, Any]]
     lessons: list[Lesson] = field(default_factory=list)
+    hours: list[Hours] | None = None
+    declared: str = "wgs84"
 
 
-def route(zone_id: str, line: list[list[float]], width_m: float, school_ids: Iterable[str], day: str) -> dict[str, Any]:
-    """A route for part 3, in force on one day."""
-    return _zone({"type": "LineString", "coordinates": line}, zone_id=zone_id, kind="route", width_m=width_m,
-                 parts=[3], school_ids=sorted(school_ids), valid_from=day, valid_to=day)  # fmt: skip
+def route(
+    zone_id: str, line: list[list[float]], width_m: float, school_ids: Iterable[str], day: str | None
+) -> dict[str, Any]:
+    """A route for part 3, in force on one day or (None) on all."""
+    return _zone({"type": "LineString", "coordinates": line}, zone_id=zone_id, kind="route", width_m=width_m, parts=[3],
+                 school_ids=sorted(school_ids), valid_from=day or "2000-01-01", valid_to=day)  # fmt: skip
 
 
 def distant_ground(lon_deg: float, lat_deg: float) -> dict[str, Any]:
     """A ground for part 2, far from everything: a bundle needs at least one zone in force."""
     a, b, c, d = lon_deg, lat_deg, lon_deg + SQUARE_DEG, lat_deg + SQUARE_DEG
-    ring = [[a, b], [c, b], [c, d], [a, d], [a, b]]
-    return _zone({"type": "Polygon", "coordinates": [ring]}, zone_id="G1", kind="ground", parts=[2])
+    return ground("G1", [[a, b], [c, b], [c, d], [a, d], [a, b]])
+
+
+def ground(zone_id: str, ring: list[list[float]]) -> dict[str, Any]:
+    """A ground for part 2, for every school."""
+    return _zone({"type": "Polygon", "coordinates": [ring]}, zone_id=zone_id, kind="ground", parts=[2])
 
 
 def write_bundle(folder: Path, city: City) -> Path:
-    """Write the bundle, one Parquet feed in WGS-84, and return its folder."""
+    """Write the bundle, one Parquet feed, and return its folder."""
     tracks = folder / "tracks" / "real"
     tracks.mkdir(parents=True)
     (folder / "bundle.toml").write_text(
         f'schema = 1\nname = "{city.name}"\ntimezone = "{city.timezone}"\ndatum = "wgs84"\n\n'
-        '[feeds.real]\nformat = "parquet"\ndatum = "wgs84"\n',
+        f'[feeds.real]\nformat = "parquet"\ndatum = "{city.declared}"\n',
         encoding="utf-8",
     )
     schools = sorted({car.school_id for car in city.cars})
@@ -90,7 +111,7 @@ def write_bundle(folder: Path, city: City) -> Path:
     _csv(
         folder / "schedules.csv",
         "zone_id,weekdays,start,end,valid_from,valid_to",
-        [f"{zone},1-7,04:00,04:00,," for zone in sorted({z["properties"]["zone_id"] for z in city.zones})],
+        [f"{h.zone_id},1-7,{h.start},{h.end},," for h in _hours(city)],
     )
     _csv(folder / "sessions.csv", "session_id,vehicle_id,instructor_id,trainee_id,part,zone_id,start,end", _rows(city))
     _csv(folder / "exams.csv", "exam_id,vehicle_id,officer_id,site_id,start,end", [])
@@ -138,10 +159,16 @@ def not_assessed(out: Path) -> pd.DataFrame:
 def _rows(city: City) -> list[str]:
     drivers = {car.vehicle_id: f"P{i}" for i, car in enumerate(city.cars)}
     return [
-        f"{s.session_id},{s.vehicle_id},{drivers[s.vehicle_id]},T-{s.session_id},3,{s.zone_id},"
+        f"{s.session_id},{s.vehicle_id},{drivers[s.vehicle_id]},T-{s.session_id},{s.part},{s.zone_id},"
         f"{s.start.isoformat()},{s.end.isoformat()}"
         for s in city.lessons
     ]
+
+
+def _hours(city: City) -> list[Hours]:
+    if city.hours is not None:
+        return city.hours
+    return [Hours(zone, "04:00", "04:00") for zone in sorted({z["properties"]["zone_id"] for z in city.zones})]
 
 
 def _csv(path: Path, header: str, rows: list[str]) -> None:

@@ -113,6 +113,19 @@ def test_a_pause_inside_the_closed_time_divides_no_stretch() -> None:
     assert share_within(only(World({"V1": drive}, [session("21:30", "22:50")]).ask(RULE)), "22:00", "22:50") > 0.9
 
 
+def test_standing_past_the_end_before_driving_off_is_clearing_the_place() -> None:
+    drive = Drive("21:00", MIDDLE).yard_until("22:00").park(8).yard_until("22:12").park(30)
+    assert silent(World({"V1": drive}, [session("21:00", "22:00")]).ask(RULE))
+    moved = Drive("21:00", MIDDLE).yard_until("22:12").park(30)
+    only(World({"V1": moved}, [session("21:00", "22:00")]).ask(RULE))
+
+
+def test_waiting_out_a_closing_on_the_ground_is_no_training_there() -> None:
+    drive = Drive("8:00", MIDDLE).yard_until("9:00").park(9).yard_until("10:00").park(10)
+    world = World({"V1": drive}, [session("8:00", "10:00")])
+    assert silent(replace(world, windows=g1_open(("7:00", "9:00"), ("9:09", "22:00"))).ask(RULE))
+
+
 def test_of_two_places_on_one_ground_the_open_one_counts() -> None:
     both = (*ZONES, area("G3", GROUND))
     world = replace(guilty(RULE), zones=both)

@@ -19,6 +19,7 @@ from tests.rules.world import (
     World,
     at,
     only,
+    reasons,
     share_within,
     silent,
     surveyed,
@@ -65,6 +66,14 @@ def test_the_older_value_counts_until_the_day_on_which_the_new_one_begins() -> N
 
 def test_a_car_without_fixes_is_not_assessable() -> None:
     assert unanswered(World().ask(RULE)) == {"no-fixes"}
+
+
+def test_a_track_too_thin_to_be_compared_fix_by_fix_is_not_assessable() -> None:
+    """Over a minute from fix to fix a copy can't be told from another drive: neither a copy nor none."""
+    for every_s, answer in ((30, set()), (70, {"sampling-too-thin"})):
+        drive = Drive("8:00", MIDDLE, every_s=every_s).yard(40).to(HOME)
+        assert reasons(surveyed(World({"V1": drive})).ask(RULE)) == answer
+    assert reasons(surveyed(World({"V1": Drive("8:00", HOME, every_s=70).park(300)})).ask(RULE)) == set()
 
 
 def test_yesterdays_track_of_the_same_car_sent_again_today_is_found() -> None:
