@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -46,6 +46,15 @@ class Verdicts:
     not_assessed: list[NotAssessed] = field(default_factory=list)
     records: list[SessionRecord] = field(default_factory=list)
     coverage: list[CarCoverage] = field(default_factory=list)
+
+    def without(self, vehicle_ids: Collection[str]) -> Verdicts:
+        """Return the answers that are not about these cars."""
+        return Verdicts(
+            [f for f in self.findings if f.vehicle_id not in vehicle_ids],
+            [n for n in self.not_assessed if n.vehicle_id not in vehicle_ids],
+            [r for r in self.records if r.vehicle.vehicle_id not in vehicle_ids],
+            [c for c in self.coverage if c.vehicle_id not in vehicle_ids],
+        )
 
     def add(self, other: Verdicts) -> None:
         """Take in the answers of another batch."""

@@ -1,18 +1,19 @@
-"""One night from bundle to verdicts: night facts first, then every car, then trainees and feeds."""
+"""One night from bundle to verdicts: every car as it is read, what the whole night tells, the cars it concerns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from audit.analysis import Motion, observe
 from audit.datum_check import MAX_CARS, check_feed, hypotheses
-from audit.day import FeedBeside, FeedNight
+from audit.day import Doubts, FeedBeside, FeedNight
 from audit.engine import Sources, Verdicts, audit_batch, audit_feeds, audit_trainees
 from audit.facts import Facts, NightFacts
 from audit.finding import Observation
@@ -37,11 +38,34 @@ class Night:
 
 
 class Seen(NamedTuple):
-    """What the survey keeps of a batch: when its cars were heard, and fingerprints of the day and of older days."""
+    """What is kept of a batch for the facts of the night: when its cars were heard, and fingerprints of their tracks.
+
+    `older` are those of other days.
+    """
 
     heard: list[Presence]
     crossings: Crossings
     older: Crossings | None
+
+
+@dataclass(slots=True)
+class Survey:
+    """What all batches were seen to do; `names` has (vehicle, date, whether of the day) for each numbered track."""
+
+    date: str
+    heard: list[Presence] = field(default_factory=list)
+    parts: list[Crossings] = field(default_factory=list)
+    names: list[tuple[str, str, bool]] = field(default_factory=list)
+
+    def add(self, batch: Batch, seen: Seen) -> None:
+        """Take in a batch."""
+        self.heard += seen.heard
+        self.parts.append(_numbered(seen.crossings, len(self.names)))
+        self.names += [(v, self.date, True) for v in batch.vehicle_ids]
+        if batch.history is not None and seen.older is not None:
+            self.parts.append(_numbered(seen.older, len(self.names)))
+            dated = zip(batch.history.vehicle_ids, batch.history_dates, strict=True)
+            self.names += [(v, d, False) for v, d in dated]
 
 
 def audit_night(
@@ -54,24 +78,55 @@ def audit_night(
     jobs: int = 1,
     only: frozenset[str] | None = None,
 ) -> Night:
-    """Audit one service day. `only`: audit just these cars (the night facts still come from all)."""
+    """Audit one service day. `only`: audit just these cars (the night facts still come from all).
+
+    Every car is audited as it is read, by what is known then; once all were read, those are audited again that the
+    facts of the night concern (docs/decisions/0005-two-passes-over-batches.md).
+    """
     with watch.measure("datum"):
         facts = replace(facts, night=datum_facts(door, facts, rules, progress))
-    with watch.measure("survey"):
-        facts = replace(facts, night=_survey(door, facts, progress, jobs))
-    with watch.measure("beside"):
-        facts = replace(facts, night=replace(facts.night, beside=_beside(door, facts)))
-    door.read_strangers()
-    doubts = dict(facts.doubts)
-    for vehicle_id, reason in door.broken().items():
-        if vehicle_id in doubts:
-            doubts[vehicle_id] = replace(doubts[vehicle_id], fixes=reason)
-    facts = replace(facts, doubts=doubts)
     with watch.measure("audit"):
-        verdicts, heard = _audit(door, facts, rules, sources, progress, jobs, only)
+        survey = Survey(facts.day.date.isoformat())
+        verdicts = _audit(door, facts, rules, sources, progress, jobs, only, survey)
+    with watch.measure("night"):
+        before, facts = facts, _night_facts(door, facts, survey)
+    door.read_strangers()
+    facts = replace(facts, doubts=_with_lost_fixes(door, facts.doubts))
+    with watch.measure("again"):
+        concerned = _concerned(before, facts, verdicts)
+        verdicts = verdicts.without(concerned)
+        verdicts.add(_audit_again(door, facts, rules, sources, progress, concerned))
+        listed = {v for cars in door.cars.values() for v in cars.values()}
+        silent = [v for v in sorted(facts.vehicles) if v not in listed and (only is None or v in only)]
+        verdicts.add(audit_batch(None, silent, facts, rules, sources))
         verdicts.add(audit_trainees(facts, verdicts.records, rules, sources))
         verdicts.add(audit_feeds(facts, rules, sources))
-    return Night(facts, verdicts, len(set(facts.vehicles) - heard))
+    return Night(facts, verdicts, len(facts.vehicles) - len({p.vehicle_id for p in survey.heard} & set(facts.vehicles)))
+
+
+def _with_lost_fixes(door: TrackDoor, doubts: Mapping[str, Doubts]) -> dict[str, Doubts]:
+    """Return the doubts, with the cars of which a provider left something out."""
+    out = dict(doubts)
+    for vehicle_id, reason in door.broken().items():
+        if vehicle_id in out:
+            out[vehicle_id] = replace(out[vehicle_id], fixes=reason)
+    return out
+
+
+def _concerned(before: Facts, facts: Facts, verdicts: Verdicts) -> frozenset[str]:
+    """Return the cars audited so far of which the night's facts may change an answer.
+
+    Whether others of the feed fell silent matters to a car with silence in a session, and an outage to any silence;
+    beside these a car is concerned by a copy, by another feed that reports it, and by fixes known to be missing.
+    """
+    out = {*facts.night.replays, *facts.night.beside}
+    out |= {v for v, doubts in facts.doubts.items() if doubts != before.doubts.get(v)}
+    for car in verdicts.coverage:
+        silent = car.silent_ms > 0 or car.outage_ms > 0
+        in_session = car.declared_seen_ms < car.declared_ms
+        if in_session or (silent and len(facts.outages_of(car.vehicle_id))):
+            out.add(car.vehicle_id)
+    return frozenset(out & {car.vehicle_id for car in verdicts.coverage})
 
 
 def datum_facts(door: TrackDoor, facts: Facts, rules: Sequence[Rule], progress: Progress) -> NightFacts:
@@ -93,42 +148,20 @@ def datum_facts(door: TrackDoor, facts: Facts, rules: Sequence[Rule], progress: 
                 suspect.add(name)
                 door.corrected[name] = hypotheses(declared)[best_other(night)]
         progress.advance(1)
-    return NightFacts(feeds=tuple(nights), suspect=frozenset(suspect))
+    # Until all were read, every feed is taken to be up.
+    heard = {name: len(cars) for name, cars in door.cars.items()}
+    return NightFacts(peers=heard, feeds=tuple(nights), suspect=frozenset(suspect))
 
 
-def _survey(door: TrackDoor, facts: Facts, progress: Progress, jobs: int) -> NightFacts:
-    """First pass: outages, and tracks that repeat one another."""
-    heard: list[Presence] = []
-    parts: list[Crossings] = []
-    names: list[tuple[str, str, bool]] = []
-    progress.stage("survey", door.rows())
-    with _mapped(jobs) as run:
-        for batch, seen in run(_surveyor(facts), door.batches()):
-            heard += seen.heard
-            parts.append(_numbered(seen.crossings, len(names)))
-            names += [(v, facts.day.date.isoformat(), True) for v in batch.vehicle_ids]
-            if batch.history is not None and seen.older is not None:
-                parts.append(_numbered(seen.older, len(names)))
-                dated = zip(batch.history.vehicle_ids, batch.history_dates, strict=True)
-                names += [(v, d, False) for v, d in dated]
-            progress.advance(batch.fleet.n_fixes)
-    pairs = replay_pairs(parts, [n[2] for n in names], [n[0] for n in names])
+def _night_facts(door: TrackDoor, facts: Facts, survey: Survey) -> Facts:
+    """Return the facts with what only all cars together tell: outages, copies of tracks, feeds of one car compared."""
+    names = survey.names
+    pairs = replay_pairs(survey.parts, [n[2] for n in names], [n[0] for n in names])
     trails = _trails(door, facts, names, {i for p in pairs for i in (p.early, p.late)})
-    peers: dict[str, int] = {}
-    for p in heard:
-        for feed in p.feeds:
-            peers[feed] = peers.get(feed, 0) + 1
-    outages = feed_outages(heard)
-    return replace(facts.night, outages=outages, peers=peers, replays=check_pairs(pairs, trails))
-
-
-def _surveyor(facts: Facts) -> Callable[[Batch], Seen]:
-    def survey(batch: Batch) -> Seen:
-        heard = presences(batch.fleet, facts.recipe.gap_ms, facts.feeds)
-        older = None if batch.history is None else crossings_of(batch.history, facts.places, 0)
-        return Seen(heard, crossings_of(batch.fleet, facts.places, 0), older)
-
-    return survey
+    peers = Counter(feed for p in survey.heard for feed in p.feeds)
+    outages, replays = feed_outages(survey.heard), check_pairs(pairs, trails)
+    night = replace(facts.night, outages=outages, peers=peers, replays=replays, beside=_beside(door, facts))
+    return replace(facts, night=night)
 
 
 def _numbered(crossings: Crossings, first: int) -> Crossings:
@@ -192,27 +225,40 @@ def _audit(
     progress: Progress,
     jobs: int,
     only: frozenset[str] | None,
-) -> tuple[Verdicts, set[str]]:
+    survey: Survey,
+) -> Verdicts:
+    """Audit every car as it is read, and survey all batches."""
     out = Verdicts()
-    heard: set[str] = set()
     progress.stage("audit", door.rows())
 
-    def judge(batch: Batch) -> tuple[Motion, Verdicts]:
+    def judge(batch: Batch) -> tuple[Motion, Seen, Verdicts]:
         motion = observe(batch.fleet, facts.places, facts.recipe)
+        heard = presences(batch.fleet, facts.recipe.gap_ms, facts.feeds)
+        older = None if batch.history is None else crossings_of(batch.history, facts.places, 0)
+        seen = Seen(heard, crossings_of(batch.fleet, facts.places, 0), older)
         wanted = [v for v in batch.vehicle_ids if only is None or v in only]
-        return motion, audit_batch(motion, wanted, facts, rules, sources)
+        return motion, seen, audit_batch(motion, wanted, facts, rules, sources)
 
     with _mapped(jobs) as run:
-        for batch, (motion, verdicts) in run(judge, door.batches()):
+        for batch, (motion, seen, verdicts) in run(judge, door.batches()):
             door.count_flags([motion.fleet], batch.feed)
-            counts = batch.fleet.offsets[1:] - batch.fleet.offsets[:-1]
-            heard |= {v for v, n in zip(batch.vehicle_ids, counts, strict=True) if n}
+            survey.add(batch, seen)
             out.add(verdicts)
             progress.advance(batch.fleet.n_fixes)
-    listed = {v for cars in door.cars.values() for v in cars.values()}
-    silent = [v for v in sorted(facts.vehicles) if v not in listed and (only is None or v in only)]
-    out.add(audit_batch(None, silent, facts, rules, sources))
-    return out, heard
+    return out
+
+
+def _audit_again(
+    door: TrackDoor, facts: Facts, rules: Sequence[Rule], sources: Sources, progress: Progress, cars: frozenset[str]
+) -> Verdicts:
+    out = Verdicts()
+    progress.stage("again", len(cars))
+    for batch in door.read_cars(cars):
+        motion = observe(batch.fleet, facts.places, facts.recipe)
+        wanted = [v for v in batch.vehicle_ids if v in cars]
+        out.add(audit_batch(motion, wanted, facts, rules, sources))
+        progress.advance(len(wanted))
+    return out
 
 
 class _Mapped:

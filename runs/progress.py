@@ -11,8 +11,8 @@ from runs.words import N_
 
 STAGES = {
     "datum": (N_("Comparing positions with places"), N_("feeds")),
-    "survey": (N_("Reading the night"), N_("rows (estimated)")),
     "audit": (N_("Auditing"), N_("rows (estimated)")),
+    "again": (N_("Auditing again what the whole night concerns"), N_("cars")),
     "maps": (N_("Drawing maps"), N_("maps")),
     "pull": (N_("Pulling tracks"), N_("cars")),
 }

@@ -143,7 +143,7 @@ def test_the_account_has_every_member_and_balances(sample_run: Run) -> None:
     assert {"program", "rules", "geos", "numpy"} <= set(record["versions"])
     assert record["findings"] == Counter(f["rule"] for f in findings(sample_run.out))
     assert all(a["read"] == a["kept"] + sum(a["rejected"].values()) for a in record["rows"].values())
-    assert {"bundle", "open", "datum", "survey", "audit", "maps", "reports"} <= set(record["seconds"])
+    assert {"bundle", "open", "datum", "audit", "night", "again", "maps", "reports"} <= set(record["seconds"])
     assert record["peak_rss_mb"] > 50
     assert record["run_id"].startswith(DATE)
 
