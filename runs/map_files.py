@@ -23,6 +23,9 @@ from runs.progress import Progress
 from runs.words import N_, say
 from trajectories.spans import Activity, Stretches
 from zones.register import Role
+from zones.zone import Zone
+
+_NEAR_M = 5_000.0
 
 if TYPE_CHECKING:
     from feeds.bundle import Bundle
@@ -100,7 +103,7 @@ def _write_one(path: Path, sheet: Sheet, day: VehicleDay, findings: list[Finding
         track=day.track,
         spans=day.spans,
         stretches=stretches(day),
-        zones=day.places.zones,
+        zones=_zones_near(day),
         zone_hours=sheet.hours,
         findings=tuple(findings),
         source_of=sheet.audited.door.sources.locate,
@@ -112,6 +115,14 @@ def _write_one(path: Path, sheet: Sheet, day: VehicleDay, findings: list[Finding
         beside=day.beside,
     )
     write_vehicle_map(path, page, sheet.lang)
+
+
+def _zones_near(day: VehicleDay) -> tuple[Zone, ...]:
+    """Return the places near the car's way, and those of its sessions: a large city has hundreds."""
+    c = day.columns
+    near = set(day.places.near(c.east_m[c.ok], c.north_m[c.ok], _NEAR_M))
+    near |= {ix for s in day.sessions if (ix := day.places.find(s.zone_id)) is not None}
+    return tuple(day.zone(ix) for ix in sorted(near))
 
 
 def _write_index(folder: Path, sheet: Sheet, links: dict[str, str]) -> Path:

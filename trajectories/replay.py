@@ -25,6 +25,7 @@ _TICK_MS = 3_000  # seconds between marks are told apart by so much
 _LONGEST_MS = 20 * 60_000  # a fingerprint spans no more
 _ALONG_M, _ALONG_FROM_M = 100.0, 137.0  # parallel streets are told apart, few lie on a boundary
 _BIN_MS = 4_000
+_BUCKETS = 1 << 23  # of fingerprints that may be the same
 _BINS = 1 << 20  # shifts of up to 48 days
 _STEP_M, _CRAWL_MPS = 4.0, 0.8  # a parked car's noise makes shorter or slower steps
 _FARTHEST = 30  # no car crosses so many lines between two fixes
@@ -99,12 +100,26 @@ def find_candidates(parts: list[Crossings], min_votes: int, min_shift_ms: int) -
     """
     if not parts:
         return []
-    key = np.concatenate([p.key for p in parts])
-    t_ms = np.concatenate([p.t_ms for p in parts])
-    track = np.concatenate([p.track for p in parts])
+    seen = np.zeros(_BUCKETS, np.uint8)
+    for p in parts:
+        _count(p.key, seen)
+    shared = [seen[p.key & (_BUCKETS - 1)] > 1 for p in parts]  # what one track has alone is most of it
+    key, t_ms, track = (
+        np.concatenate([getattr(p, name)[rows] for p, rows in zip(parts, shared, strict=True)])
+        for name in ("key", "t_ms", "track")
+    )
     order = np.argsort(key)
-    pair, shift = _pairs(key[order], t_ms[order], track[order], min_shift_ms, int(track.max(initial=0)) + 1)
-    return _voted(pair, shift, min_votes, int(track.max(initial=0)) + 1)
+    n_tracks = int(track.max(initial=0)) + 1
+    pair, shift = _pairs(key[order], t_ms[order], track[order], min_shift_ms, n_tracks)
+    return _voted(pair, shift, min_votes, n_tracks)
+
+
+@njit(cache=True, nogil=True)
+def _count(key: I8, seen: npt.NDArray[np.uint8]) -> None:
+    """Count the fingerprints in each bucket, up to two."""
+    for k in key:
+        if seen[k & (_BUCKETS - 1)] < 2:
+            seen[k & (_BUCKETS - 1)] += 1
 
 
 def _voted(pair: I8, shift: I8, min_votes: int, n_tracks: int) -> list[Candidate]:

@@ -142,6 +142,20 @@ class Places:
             depth[rows] = offset_m - self.half_width_m[zone[rows]]
         return depth
 
+    def near(self, east_m: F8, north_m: F8, reach_m: float) -> list[int]:
+        """Return the places whose box lies within `reach_m` of the box of some points, by index; all without points."""
+        if not len(east_m):
+            return list(range(len(self)))
+        found: list[int] = np.flatnonzero(self._least_m(east_m, north_m) <= reach_m).tolist()
+        return found
+
+    def _least_m(self, east_m: F8, north_m: F8) -> F8:
+        """Return metres between each place's box and the box of some points, f8[z]."""
+        west, south, east, north = self._box_m.T
+        away_x = np.maximum(np.maximum(west - east_m.max(), east_m.min() - east), 0.0)
+        away_y = np.maximum(np.maximum(south - north_m.max(), north_m.min() - north), 0.0)
+        return np.hypot(away_x, away_y)
+
     def nearest_m(self, east_m: F8, north_m: F8) -> F8:
         """Return metres from each point to the edge of the nearest place: negative inside, inf without places, f8[n].
 
@@ -150,10 +164,7 @@ class Places:
         nearest = np.full(len(east_m), np.inf)
         if not len(nearest):
             return nearest
-        west, south, east, north = self._box_m.T
-        away_x = np.maximum(np.maximum(west - east_m.max(), east_m.min() - east), 0.0)
-        away_y = np.maximum(np.maximum(south - north_m.max(), north_m.min() - north), 0.0)
-        least_m = np.hypot(away_x, away_y)
+        least_m = self._least_m(east_m, north_m)
         for zone_ix in np.argsort(least_m, kind="stable").tolist():
             if least_m[zone_ix] > nearest.max():
                 break
