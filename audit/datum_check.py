@@ -66,12 +66,7 @@ def check_feed(
     fits, centres = {}, {}
     for name, truly in hypotheses(declared).items():
         lon, lat = shifted(lon_deg, lat_deg, declared, truly)
-        east, north = places.plane.to_metres(lon, lat)
-        shares = []
-        for rows, zone_ixs in units:
-            at = np.searchsorted(looked, rows)
-            shares.append(_share(places, zone_ixs, east[at], north[at]))
-        fits[name] = float(np.mean(shares)) if shares else 0.0
+        fits[name] = _fit(places, units, looked, *places.plane.to_metres(lon, lat))
         centres[name] = (np.median(lon), np.median(lat)) if len(lon) else (np.nan, np.nan)
     best = max((n for n in sorted(fits) if n != str(declared)), key=lambda n: fits[n])
     offset = distance_m(*(np.atleast_1d(v) for v in (*centres[str(declared)], *centres[best])))
@@ -113,8 +108,24 @@ def _units(
     return out
 
 
-def _share(places: Places, zone_ixs: list[int], east: F8, north: F8) -> float:
-    rows, zones = places.match(east, north)
-    inside = np.zeros(len(east), np.bool_)
-    inside[rows[np.isin(zones, zone_ixs)]] = True
-    return float(inside.mean())
+def _fit(
+    places: Places,
+    units: Sequence[tuple[npt.NDArray[np.intp], list[int]]],
+    looked: npt.NDArray[np.intp],
+    east: F8,
+    north: F8,
+) -> float:
+    """Return the share of a unit's fixes in its places, on average; `east`, `north` belong to the rows `looked` at."""
+    at, zones = places.match(east, north)
+    by_zone = np.argsort(zones, kind="stable")
+    rows, cuts = looked[at[by_zone]], np.searchsorted(zones[by_zone], np.arange(len(places) + 1))
+    in_place: dict[tuple[int, ...], npt.NDArray[np.intp]] = {}
+    shares = []
+    for unit, zone_ixs in units:
+        key = tuple(zone_ixs)
+        if key not in in_place:
+            in_place[key] = np.unique(np.concatenate([rows[cuts[z] : cuts[z + 1]] for z in key]))
+        held = in_place[key]
+        found = np.searchsorted(held, unit)
+        shares.append(float(np.mean(held[np.minimum(found, len(held) - 1)] == unit)) if len(held) else 0.0)
+    return float(np.mean(shares)) if shares else 0.0

@@ -19,7 +19,7 @@ from trajectories.fleet import I4, Flag, Fleet, build_fleet
 from zones.register import Vehicle
 
 CACHE_ROWS = 1_500_000
-"""Bundles up to this size are read once and kept; larger ones are read twice, so memory stays flat."""
+"""Bundles up to this size are read once and kept; of larger ones so many rows of cars that will be read again."""
 BATCH_CARS = 50
 CLEANING_FLAGS = (Flag.REPEAT, Flag.CONFLICT, Flag.SPIKE, Flag.STALE_CLOCK, Flag.DRIFT, Flag.COARSE)
 UNKNOWN_TERMINAL = "unknown-terminal"
@@ -29,12 +29,13 @@ _KNOWN_TO_RULES = ("no-fixes", "unreadable-file")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Cars read together: the service day's fixes, and older ones by car and day for comparison."""
+    """Cars read together: the service day's fixes, and older ones by car and day for comparison; `table` as read."""
 
     feed: str
     vehicle_ids: tuple[str, ...]
     fleet: Fleet
     history: Fleet | None
+    table: TrackTable
     history_dates: tuple[str, ...] = ()
 
 
@@ -121,7 +122,8 @@ class TrackDoor:
 
     def read(self, feed: str, terminals: Sequence[str]) -> Batch:
         """Read some terminals of one feed."""
-        table = self._table(feed, tuple(terminals))
+        raw = self._table(feed, tuple(terminals))
+        table = self._corrected(feed, raw)
         owner_of = {**self.beside[feed], **self.cars[feed]}
         owners = sorted({owner_of[t] for t in terminals})
         number = {v: i for i, v in enumerate(owners)}
@@ -129,10 +131,10 @@ class TrackDoor:
         today = (table.t_ms >= self.day.start_ms) & (table.t_ms < self.day.end_ms)
         fleet = _fleet(owners, vehicle_ix, table, today)
         if today.all():
-            return Batch(feed, tuple(owners), fleet, None)
+            return Batch(feed, tuple(owners), fleet, None, raw)
         self._count_other_days(feed, terminals, int((~today).sum()))
         history, dates = self._history(owners, vehicle_ix, table, ~today)
-        return Batch(feed, tuple(owners), fleet, history, dates)
+        return Batch(feed, tuple(owners), fleet, history, raw, dates)
 
     def read_cars(self, vehicle_ids: Collection[str]) -> Iterator[Batch]:
         """Read some cars again, as many at once as were read together before."""
@@ -141,6 +143,15 @@ class TrackDoor:
                 terminals = tuple(t for t in planned if cars[t] in vehicle_ids)
                 if terminals:
                     yield self.read(name, terminals)
+
+    def keep(self, batch: Batch, vehicle_ids: Collection[str]) -> None:
+        """Keep some cars of a batch for when they are read again, as long as not too much was kept."""
+        owners = self.cars[batch.feed]
+        terminals = tuple(t for t in batch.table.terminal_ids if owners.get(t) in vehicle_ids)
+        if terminals and self._held(batch.feed, terminals) is None:
+            table = batch.table.over(terminals)
+            if sum(map(len, self._cache.values())) + len(table) <= CACHE_ROWS:
+                self._cache[batch.feed, terminals] = table
 
     def read_beside(self) -> Iterator[Batch]:
         """Read the cars that another feed reports, too, from that other feed."""
@@ -201,6 +212,10 @@ class TrackDoor:
             table = self.feeds[feed].read(terminals)
             if self.rows() <= CACHE_ROWS:
                 self._cache[key] = table
+        return table
+
+    def _corrected(self, feed: str, table: TrackTable) -> TrackTable:
+        """Return the rows in the datum that the feed was found to be in, where that is not the declared one."""
         if feed not in self.corrected:
             return table
         declared = self.feeds[feed].context.config.datum

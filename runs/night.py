@@ -243,9 +243,16 @@ def _audit(
         for batch, (motion, seen, verdicts) in run(judge, door.batches()):
             door.count_flags([motion.fleet], batch.feed)
             survey.add(batch, seen)
+            door.keep(batch, _needed_again(verdicts))
             out.add(verdicts)
             progress.advance(batch.fleet.n_fixes)
     return out
+
+
+def _needed_again(verdicts: Verdicts) -> set[str]:
+    """Return the cars that will be drawn, or audited again."""
+    silent = {car.vehicle_id for car in verdicts.coverage if car.declared_seen_ms < car.declared_ms}
+    return silent | {f.vehicle_id for f in verdicts.findings if f.vehicle_id is not None}
 
 
 def _audit_again(

@@ -154,7 +154,8 @@ class Places:
         west, south, east, north = self._box_m.T
         away_x = np.maximum(np.maximum(west - east_m.max(), east_m.min() - east), 0.0)
         away_y = np.maximum(np.maximum(south - north_m.max(), north_m.min() - north), 0.0)
-        return np.hypot(away_x, away_y)
+        least_m: F8 = np.hypot(away_x, away_y)
+        return least_m
 
     def nearest_m(self, east_m: F8, north_m: F8) -> F8:
         """Return metres from each point to the edge of the nearest place: negative inside, inf without places, f8[n].
