@@ -29,6 +29,8 @@ BEST_PAIRS = 3
 """So many originals are compared with a track, those with the most equal fingerprints."""
 MIN_SHIFT_MS = 120_000
 """Cars that follow one another are closer in time than this."""
+MIN_MOVING_MS = 5 * MINUTE_MS
+"""Shorter pieces of road are now and then driven alike by chance, second for second."""
 TOLERANCE_M = 15.0
 """Two noisy fixes of one place are this far apart at most (p95 of a good terminal, twice)."""
 GAP_MS = 60_000
@@ -176,7 +178,7 @@ def check_pairs(pairs: Sequence[Pair], trails: Mapping[int, Trail]) -> dict[str,
             TOLERANCE_M,
             GAP_MS,
         )
-        if match is not None:
+        if match is not None and match.moving_ms >= MIN_MOVING_MS:
             found.setdefault(late.vehicle_id, []).append(
                 Replay(
                     int(late.t_ms[match.start]),
