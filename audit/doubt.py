@@ -16,6 +16,8 @@ from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 
 _DRIVE_MS = 20 * MINUTE_MS  # a day seen for less holds no training worth a word
+_STEP_MS = 10 * MINUTE_MS  # one longer step is silence; many that are not are a slow terminal's
+_MOVED_M = 50.0  # as in the recipe: what two fixes of a parked car differ by at most
 
 
 def whole_day(day: VehicleDay, reason: str) -> NotAssessable:
@@ -41,9 +43,26 @@ def untold(day: VehicleDay) -> Generator[NotAssessable, None, bool]:
     """As `unplaced`; also yield where the car was seen for some time, but too thinly to tell training from driving."""
     if (yield from unplaced(day)):
         return True
-    if total_ms(day.seen) >= _DRIVE_MS and thin_sampling(day, day.seen):
+    thin = total_ms(day.seen) >= _DRIVE_MS and thin_sampling(day, day.seen)
+    if thin or too_far_apart(day, day.day.start_ms, day.day.end_ms, _DRIVE_MS):
         yield whole_day(day, "sampling-too-thin")
     return False
+
+
+def too_far_apart(day: VehicleDay, start_ms: int, end_ms: int, least_ms: int) -> bool:
+    """Whether a car drove for `least_ms` or more while it was heard so seldom that nearly every step counts as silence.
+
+    A terminal that sends every four minutes is never silent and never seen: nothing can be told of how it was driven.
+    """
+    start, stop = day.rows(start_ms, end_ms)
+    c = day.columns
+    rows = start + np.flatnonzero(c.ok[start:stop])
+    step_ms = np.diff(c.t_ms[rows])
+    slow_ms = int(step_ms[(step_ms <= _STEP_MS)].sum()) - total_ms(clip(day.seen, start_ms, end_ms))
+    if slow_ms < least_ms or np.median(step_ms) * MIN_FIXES_PER_MIN <= MINUTE_MS:
+        return False
+    moved_m = np.hypot(np.diff(c.east_m[rows]), np.diff(c.north_m[rows]))
+    return bool((moved_m[step_ms <= _STEP_MS] > _MOVED_M).any())
 
 
 def lost_sessions(day: VehicleDay) -> Iterator[NotAssessable]:

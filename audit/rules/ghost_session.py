@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audit.day import VehicleDay
-from audit.doubt import lost_sessions, row_span, thin_sampling, unless_permitted, unplaced
+from audit.doubt import lost_sessions, row_span, thin_sampling, too_far_apart, unless_permitted, unplaced
 from audit.finding import Explanation, NotAssessable, Observation
 from trajectories.intervals import clip, intersect, intervals, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
@@ -43,7 +43,8 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
     when = intervals([(session.start_ms, session.end_ms)])
     seen = total_ms(intersect(day.seen, when)) / length
     if seen < p.seen_share:
-        yield NotAssessable(session.start_ms, session.end_ms, "silent")
+        thin = too_far_apart(day, session.start_ms, session.end_ms, length // 2)
+        yield NotAssessable(session.start_ms, session.end_ms, "sampling-too-thin" if thin else "silent")
         return
     moving = day.moving_ms(session.start_ms, session.end_ms) / length
     trained = total_ms(intersect(day.trained_time, when)) / length

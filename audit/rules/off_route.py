@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.day import VehicleDay
-from audit.doubt import lost_sessions, thin_sampling, unless_permitted, unplaced
+from audit.doubt import lost_sessions, thin_sampling, too_far_apart, unless_permitted, unplaced
 from audit.finding import Explanation, NotAssessable, Observation, RowSpan
 from trajectories.fleet import F8, I8
 from trajectories.intervals import intersect, intervals, total_ms, union
@@ -57,7 +57,9 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
         yield NotAssessable(session.start_ms, session.end_ms, "no-route")
         return
     when = intervals([(session.start_ms, session.end_ms)])
-    if thin_sampling(day, when, MIN_FIXES_PER_MIN):
+    half_ms = (session.end_ms - session.start_ms) // 2
+    thin = thin_sampling(day, when, MIN_FIXES_PER_MIN) or too_far_apart(day, session.start_ms, session.end_ms, half_ms)
+    if thin:
         yield NotAssessable(session.start_ms, session.end_ms, "sampling-too-thin")
         return
     first, stop = day.rows(session.start_ms, session.end_ms)

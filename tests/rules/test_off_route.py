@@ -75,7 +75,10 @@ def test_a_session_that_names_no_route_in_force_is_not_assessable() -> None:
         assert unanswered(world.ask(RULE)) == {"no-route"}
 
 
-@pytest.mark.parametrize(("every_s", "answer"), [(60, set()), (120, {"sampling-too-thin"})])
+THIN = {"sampling-too-thin"}
+
+
+@pytest.mark.parametrize(("every_s", "answer"), [(60, set()), (120, THIN), (240, THIN)])
 def test_a_fix_a_minute_tells_where_a_car_was_and_one_in_two_minutes_does_not(every_s: int, answer: set[str]) -> None:
     drive = Drive("9:00", ROUTE[0], every_s=every_s).laps(ROUTE, 1).to(ROUTE[1], *HOME_ROAD).to(*ROUTE[2:])
     answers = World({"V1": drive}, ROAD).ask(RULE)

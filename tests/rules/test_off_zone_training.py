@@ -69,9 +69,16 @@ def test_what_is_likely_but_not_likely_enough_is_undetermined() -> None:
     assert unanswered(guilty(RULE).ask(RULE, probability_share=0.9999999)) == {"undetermined"}
 
 
-def test_a_feed_of_one_fix_a_minute_is_too_thin_to_tell() -> None:
-    thin = World({"V1": Drive("9:00", (-1950, -1940), every_s=60).yard(40, NOWHERE)})
+@pytest.mark.parametrize("every_s", [60, 150, 240, 540])
+def test_a_feed_of_one_fix_a_minute_or_less_is_too_thin_to_tell(every_s: int) -> None:
+    """Above three minutes a step is silence by itself, but a terminal that sends so is neither silent nor clean."""
+    drive = Drive("9:00", (-1950, -1940), every_s=every_s).yard(40, NOWHERE).to((-1950, 4000), (-1950, -1940))
+    thin = World({"V1": drive})
     assert unanswered(thin.ask(RULE)) == {"sampling-too-thin"}
+
+
+def test_a_parked_terminal_that_reports_every_four_minutes_leaves_nothing_to_tell() -> None:
+    assert silent(World({"V1": Drive("8:00", (-1950, -1940), every_s=240).park_until("18:00")}).ask(RULE))
 
 
 def test_driving_far_and_standing_long_are_no_training() -> None:
