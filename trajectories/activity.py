@@ -35,6 +35,8 @@ class ActivityModel:
     Yard, in a window of `yard_window_min`: the extent of the largest field that the syllabus needs (grounds are 100
     to 400 m across); a compactness well above real driving (K < 5 in 99 % of real windows); in motion for a
     fifth of the time; a path longer than the drift of a parked car makes.
+    The same in a window of `wide_window_min`, for lessons on a large lot or between silences: twice the motion and
+    path, and a compactness that ordinary driving does not gather in half an hour (K < 5 in real half hours, too).
     Laps, over a core of repeated streets: longer than a search for a parking place (cruising studies: mostly
     below 15 min); K of more than one round (a loop driven n times has K = 2.8 n, a street driven up and down n
     times K = 2 n); nearly all of the path repeated (a search explores, a lesson repeats); on the move, not from errand
@@ -46,6 +48,10 @@ class ActivityModel:
     yard_compactness: tuple[float, float] = (6.0, 1.0)
     yard_moving_min: tuple[float, float] = (3.0, 0.75)
     yard_path_m: tuple[float, float] = (300.0, 60.0)
+    wide_window_min: int = 31
+    wide_compactness: tuple[float, float] = (9.0, 1.0)
+    wide_moving_min: tuple[float, float] = (6.0, 1.5)
+    wide_path_m: tuple[float, float] = (600.0, 120.0)
     lap_share: float = 0.5
     lap_pause_min: int = 6
     lap_minutes: tuple[float, float] = (20.0, 2.5)
@@ -72,12 +78,14 @@ class Run:
 
 
 def yard_probability(table: MinuteTable, model: ActivityModel = MODEL) -> Floats:
-    """Return for every minute the probability that the window around it is yard training, shape (vehicles, minutes)."""
+    """Return for every minute the probability that a window around it is yard training, shape (vehicles, minutes)."""
     out = np.zeros(table.path_m.shape)
     signs = np.array([model.yard_extent_m, model.yard_compactness, model.yard_moving_min, model.yard_path_m])
+    wide = np.array([model.yard_extent_m, model.wide_compactness, model.wide_moving_min, model.wide_path_m])
     extent = (table.x_min_m, table.x_max_m, table.y_min_m, table.y_max_m)
     sums = (table.path_m, table.moving_s, table.seen_s, table.fixes)
     _yard(*sums, *extent, out, model.yard_window_min, signs, MIN_FIXES_PER_MIN)
+    _yard(*sums, *extent, out, model.wide_window_min, wide, MIN_FIXES_PER_MIN)
     return out
 
 
@@ -119,7 +127,7 @@ def _yard(
             z = min(z, (length / extent - signs[1, 0]) / signs[1, 1])
             z = min(z, (moved - signs[2, 0]) / signs[2, 1])
             z = min(z, (length - signs[3, 0]) / signs[3, 1])
-            out[k, m] = 1.0 / (1.0 + np.exp(-z))
+            out[k, m] = max(out[k, m], 1.0 / (1.0 + np.exp(-z)))
 
 
 def yard_runs(

@@ -124,3 +124,17 @@ def test_a_permit_that_names_a_place_does_not_excuse_outside_every_place() -> No
 
 def test_without_any_fix_the_day_is_not_assessable() -> None:
     assert reasons(World().ask(RULE)) == {"no-fixes"}
+
+
+@pytest.mark.parametrize("every_s", [5, 15, 30])
+def test_an_hour_of_manoeuvres_on_a_lot_of_two_hundred_metres_is_found(every_s: int) -> None:
+    """A quarter of an hour there is not long enough a path for its place; an hour is."""
+    lot = (-2000, -2000, -1800, -1800)
+    only(World({"V1": Drive("9:00", every_s=every_s).to((-1900, -1900)).yard(60, lot).to(HOME)}).ask(RULE))
+
+
+def test_a_lesson_is_found_though_the_terminal_is_silent_for_half_of_it() -> None:
+    drive = Drive("9:00").to((-1950, -1940))
+    for _ in range(6):
+        drive.yard(6, NOWHERE).silent(6)
+    assert World({"V1": drive.to(HOME)}).ask(RULE).findings
