@@ -19,7 +19,8 @@ class Recipe:
     `coarse_m`: Amap's own limit between GPS + WiFi (100) and worse. `gap_ms`: three minutes without a fix
     is silence for feeds of 5 to 60 s. `still_*`: a parked car's Doppler speed stays below 0.8 m/s. How far a car must
     come within half a minute to be in motion depends on what its terminal says: with a speed above that, 8 m, twice
-    the error of a good fix; without a reported speed 12 m, three times that error; against a reported standstill
+    the error of a good fix; without a reported speed 16 m, four times that error (cabs waiting in street canyons jump
+    so far); against a reported standstill
     50 m, what two fixes of a parked car differ by at p99 (reference noise p99 28 m) with a margin.
     `standing_ms`: a red light is part of driving; from one minute on the car stands.
     """
@@ -34,7 +35,7 @@ class Recipe:
     gap_ms: int = 180_000
     still_window_ms: int = 30_000
     still_m: float = 8.0
-    blind_m: float = 12.0
+    blind_m: float = 16.0
     moved_m: float = 50.0
     still_speed_mps: float = 0.8
     standing_ms: int = 60_000

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from tests.rules.everyday import Wandering, waits
 from tests.rules.guilty import guilty
 from tests.rules.world import (
     DATE,
@@ -124,6 +125,14 @@ def test_a_permit_that_names_a_place_does_not_excuse_outside_every_place() -> No
 
 def test_without_any_fix_the_day_is_not_assessable() -> None:
     assert reasons(World().ask(RULE)) == {"no-fixes"}
+
+
+@pytest.mark.parametrize("every_s", [15, 30])
+def test_a_car_that_waits_in_a_street_canyon_without_a_reported_speed_trains_nowhere(every_s: int) -> None:
+    """Its position wanders by 10 m on each axis, over a minute or so, as the cabs of San Francisco do at a rank."""
+    for seed in range(3):
+        waiting = Wandering(every_s, 10.0, with_speed=False, seed=seed)
+        assert silent(World({"V1": waits(waiting)}).ask(RULE))
 
 
 @pytest.mark.parametrize("every_s", [5, 15, 30])
