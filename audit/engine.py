@@ -11,6 +11,7 @@ from audit.analysis import Analysis, Motion, analyse
 from audit.card import Value
 from audit.coverage import CarCoverage, car_coverage
 from audit.day import FeedNight, SessionRecord, TraineeDay, VehicleDay
+from audit.doubt import thin_sampling
 from audit.evidence import Trace, canonical, digest, finding_id, row_inputs, track_line
 from audit.explanations import because
 from audit.facts import Facts
@@ -145,7 +146,10 @@ def session_record(day: VehicleDay, session: Session) -> SessionRecord:
         reason = day.doubts.fixes or "no-fixes"
     elif unseen_ms > _UNTRAINED_MS:
         reason = "silent"
-    return SessionRecord(session, day.vehicle, subtract(seen, long_idle), unseen_ms, reason)
+    confirmed = subtract(seen, long_idle)
+    if day.track is not None and total_ms(confirmed) < total_ms(when) and thin_sampling(day, when):
+        unseen_ms, reason = total_ms(when) - total_ms(confirmed), "sampling-too-thin"  # idle only so far as one can see
+    return SessionRecord(session, day.vehicle, confirmed, unseen_ms, reason)
 
 
 def _ask_all(rules: Sequence[Rule], kind: str, subject: Subject, facts: Facts, sources: Sources) -> Verdicts:

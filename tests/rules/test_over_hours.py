@@ -130,3 +130,12 @@ def test_road_and_field_hours_add_up() -> None:
     world = World({"V1": Drive("8:00", MIDDLE, every_s=10).yard_until("10:45"), "V2": road}, sessions)
     finding = only(world.ask(RULE))  # 165 + 90 = 255: laps along one street are training, wherever
     assert finding.evidence["measured"]["confirmed_min"] == pytest.approx(255, abs=6)
+
+
+def test_hours_on_a_track_too_thin_to_confirm_them_are_not_assessable() -> None:
+    """Four and a half hours on the ground, heard once a minute: nobody can see that they were no training."""
+    for every_s, answer in ((5, set()), (60, {"sampling-too-thin"})):
+        drive = Drive("8:00", MIDDLE, every_s=every_s)
+        for _ in range(5):
+            drive.yard(30).park(24)
+        assert unanswered(World({"V1": drive}, [session("8:00", "12:30")]).ask(RULE)) == answer
