@@ -104,6 +104,7 @@ class VehicleDay:
     analysis: Analysis | None = None
     k: int = 0
     trainings: tuple[Training, ...] = ()
+    memo: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # what several rules work out alike
 
     @property
     def is_coach_car(self) -> bool:

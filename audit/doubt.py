@@ -17,6 +17,7 @@ from zones.declared import Session
 
 _DRIVE_MS = 20 * MINUTE_MS  # a day seen for less holds no training worth a word
 _STEP_MS = 10 * MINUTE_MS  # one longer step is silence; many that are not are a slow terminal's
+_THIN = "sampling-too-thin"
 _MOVED_M = 50.0  # as in the recipe: what two fixes of a parked car differ by at most
 
 
@@ -43,8 +44,10 @@ def untold(day: VehicleDay) -> Generator[NotAssessable, None, bool]:
     """As `unplaced`; also yield where the car was seen for some time, but too thinly to tell training from driving."""
     if (yield from unplaced(day)):
         return True
-    thin = total_ms(day.seen) >= _DRIVE_MS and thin_sampling(day, day.seen)
-    if thin or too_far_apart(day, day.day.start_ms, day.day.end_ms, _DRIVE_MS):
+    if _THIN not in day.memo:
+        thin = total_ms(day.seen) >= _DRIVE_MS and thin_sampling(day, day.seen)
+        day.memo[_THIN] = thin or too_far_apart(day, day.day.start_ms, day.day.end_ms, _DRIVE_MS)
+    if day.memo[_THIN]:
         yield whole_day(day, "sampling-too-thin")
     return False
 

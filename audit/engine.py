@@ -171,6 +171,8 @@ def ask(rule: Rule, subject: Subject, facts: Facts, sources: Sources) -> Verdict
         return out
     params, values = resolved
     answers = list(rule.assess(subject, params))
+    if not answers:
+        return out
     counted: Counter[Any] = Counter()
     seen = sorted((a for a in answers if isinstance(a, Observation)), key=lambda o: (o.start_ms, o.end_ms))
     for observation in seen:

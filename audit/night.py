@@ -15,7 +15,6 @@ from trajectories.fleet import F8, I8, Fleet
 from trajectories.intervals import Intervals, close_gaps, intervals, union
 from trajectories.minutes import MINUTE_MS
 from trajectories.replay import Candidate, Crossings, check_replay, find_candidates, grid_crossings, rough_motion
-from zones.places import Places
 
 OUTAGE_SHARE = 0.9
 """A feed is down when at least this share of its cars, two or more, fall silent together ..."""
@@ -137,9 +136,8 @@ def trail(motion: Motion, k: int, date: str, of_day: bool) -> Trail:
     return Trail(motion.fleet.vehicle_ids[k], date, of_day, *columns)
 
 
-def crossings_of(fleet: Fleet, places: Places, first_track: int) -> Crossings:
-    """Return the fingerprints of a batch as read, its tracks numbered from `first_track`."""
-    east_m, north_m = places.plane.to_metres(fleet.lon_deg, fleet.lat_deg)
+def crossings_of(fleet: Fleet, east_m: F8, north_m: F8, first_track: int) -> Crossings:
+    """Return the fingerprints of a batch as read, its tracks numbered from `first_track`; metres of one plane."""
     return grid_crossings(fleet, east_m, north_m, rough_motion(fleet, east_m, north_m), first_track)
 
 

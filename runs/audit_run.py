@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import secrets
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -46,7 +49,21 @@ class Outcome:
 
 def run_audit(job: Job, progress: Progress | None = None) -> Outcome:
     """Audit and write OUT. Raises `UnusableInput` for a bundle that cannot be audited and `OutRefused` for OUT."""
-    progress = progress or Silent()
+    with _long_lived():
+        return _run(job, progress or Silent())
+
+
+@contextmanager
+def _long_lived() -> Iterator[None]:
+    """Spare the collector what was there before: it would look through all objects of the libraries, in vain."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _run(job: Job, progress: Progress) -> Outcome:
     check_out(job.out)
     audited = audit_bundle(job.bundle, job.date, progress, job.jobs, job.office)
     run_id = f"{job.date.isoformat()}-{secrets.token_hex(4)}"

@@ -234,8 +234,7 @@ def _audit(
     def judge(batch: Batch) -> tuple[Motion, Seen, Verdicts]:
         motion = observe(batch.fleet, facts.places, facts.recipe)
         heard = presences(batch.fleet, facts.recipe.gap_ms, facts.feeds)
-        older = None if batch.history is None else crossings_of(batch.history, facts.places, 0)
-        seen = Seen(heard, crossings_of(batch.fleet, facts.places, 0), older)
+        seen = Seen(heard, crossings_of(batch.fleet, motion.east_m, motion.north_m, 0), _older_crossings(batch, facts))
         wanted = [v for v in batch.vehicle_ids if only is None or v in only]
         return motion, seen, audit_batch(motion, wanted, facts, rules, sources)
 
@@ -247,6 +246,12 @@ def _audit(
             out.add(verdicts)
             progress.advance(batch.fleet.n_fixes)
     return out
+
+
+def _older_crossings(batch: Batch, facts: Facts) -> Crossings | None:
+    if batch.history is None:
+        return None
+    return crossings_of(batch.history, *facts.places.plane.to_metres(batch.history.lon_deg, batch.history.lat_deg), 0)
 
 
 def _needed_again(verdicts: Verdicts) -> set[str]:

@@ -24,6 +24,7 @@ from trajectories.spans import Activity
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+_HOPELESS = 8.0  # so many softnesses beyond a threshold: a probability below 0.0004 is given as 0
 MIN_FIXES_PER_MIN = 1.4
 """Below this (steps over about 43 s) a track is too thin for manoeuvres or laps: not assessable, never clean."""
 
@@ -105,9 +106,10 @@ def _yard(
     thin: float,
 ) -> None:
     half = window // 2
+    far = signs[0, 0] + _HOPELESS * signs[0, 1]
     for k in range(path.shape[0]):
         for m in range(path.shape[1]):
-            if moving[k, m] <= 0:
+            if moving[k, m] <= 0 or x1[k, m] - x0[k, m] > far or y1[k, m] - y0[k, m] > far:
                 continue
             length = moved = seen = heard = 0.0
             ax = ay = np.inf
@@ -120,6 +122,10 @@ def _yard(
                 if not np.isnan(x0[k, j]):
                     ax, bx = min(ax, x0[k, j]), max(bx, x1[k, j])
                     ay, by = min(ay, y0[k, j]), max(by, y1[k, j])
+                    if bx - ax > far or by - ay > far:
+                        break
+            if bx - ax > far or by - ay > far:
+                continue
             if seen < thin * max(heard, window / 2) or ax == np.inf:
                 continue
             extent = max(np.hypot(bx - ax, by - ay), 10.0)
@@ -165,6 +171,8 @@ def lap_runs(
     `track`: times and plane coordinates of its fixes, and which are usable. `among`, shape (minutes,): only these
     minutes are looked at (those outside every approved place).
     """
+    if _repeating(table.path_m, table.again_m, table.echo_m, k, model.lap_share) < model.lap_minutes[0] / 2:
+        return []
     path = table.path_m[k].astype(np.float64)
     repeated = np.minimum(table.again_m[k] + table.echo_m[k], path)
     lapping = among & (repeated > model.lap_share * np.maximum(path, 1.0))
@@ -180,6 +188,15 @@ def lap_runs(
                 if run.p >= limit:
                     runs.append(run)
     return runs
+
+
+@njit(cache=True, nogil=True)
+def _repeating(path_m: Minutes2D, again_m: Minutes2D, echo_m: Minutes2D, k: int, share: float) -> int:
+    """How many minutes of track k at most may be laps: for most tracks that settles it."""
+    n = 0
+    for m in range(path_m.shape[1]):
+        n += again_m[k, m] + echo_m[k, m] > share * max(path_m[k, m], np.float32(1.0))
+    return n
 
 
 def _lap_run(table: MinuteTable, k: int, core: Core, model: ActivityModel) -> Run:

@@ -227,7 +227,7 @@ def surveyed(world: World, history: Mapping[str, Drive] | None = None, known_as:
     parts, trails = [], {}
     names: list[tuple[str, bool]] = []
     for motion, day, of_day in motions:
-        parts.append(crossings_of(motion.fleet, world.places, len(names)))
+        parts.append(crossings_of(motion.fleet, motion.east_m, motion.north_m, len(names)))
         for k, vehicle_id in enumerate(motion.fleet.vehicle_ids):
             trails[len(names)] = trail(motion, k, day, of_day)
             names.append((vehicle_id, of_day))
