@@ -124,7 +124,7 @@ def _fit(
     for unit, zone_ixs in units:
         key = tuple(zone_ixs)
         if key not in in_place:
-            in_place[key] = np.unique(np.concatenate([rows[cuts[z] : cuts[z + 1]] for z in key]))
+            in_place[key] = np.sort(np.concatenate([rows[cuts[z] : cuts[z + 1]] for z in key]))
         held = in_place[key]
         found = np.searchsorted(held, unit)
         shares.append(float(np.mean(held[np.minimum(found, len(held) - 1)] == unit)) if len(held) else 0.0)

@@ -78,8 +78,10 @@ def _crossings(offsets: I8, t_ms: I8, x: F8, y: F8, ok: Bools, moving: Bools) ->
             if a >= 0 and moving[a] and moving[b] and t_ms[b] - t_ms[a] <= _LONGEST_STEP_MS:
                 for axis in range(2):
                     p, q, u, v = (x[a], x[b], y[a], y[b]) if axis == 0 else (y[a], y[b], x[a], x[b])
+                    if abs(q - p) < abs(v - u):
+                        continue
                     first, last = int(np.floor(min(p, q) / _GRID_M)) + 1, int(np.floor(max(p, q) / _GRID_M))
-                    if last - first >= _FARTHEST or abs(q - p) < abs(v - u):
+                    if last - first >= _FARTHEST:
                         continue
                     for crossed in range(first, last + 1):
                         if n == room:
