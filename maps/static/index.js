@@ -125,12 +125,14 @@
 
   /* ---- what was seen of whom */
   function coverage(rows) {
-    const head = [_("School"), _("Cars"), _("without a fix"), _("declared h"), _("of them seen"), _("silent h"), _("feed down h"), _("not assessable")];
+    const head = [_("School"), _("Cars without a fix"), _("Declared hours seen"), _("Silent, h"), _("Feed down, h"), _("Not assessable")];
+    const h = (hours) => hours.toFixed(1), of = (part, all) => part + " / " + all;
     return el("details", { class: "unjudged coverage" }, [
       el("summary", {}, _("What was seen, by school")),
       el("p", { class: "note" }, _("A day without findings says little of a car that was not seen.")),
-      el("div", { class: "wide" }, el("table", {}, [el("tr", {}, head.map((text) => el("th", { scope: "col" }, text)))].concat(rows.map(([school, ...numbers]) =>
-        el("tr", {}, [el("th", { scope: "row" }, school)].concat(numbers.map((n) => el("td", { class: "number" }, Number.isInteger(n) ? n : n.toFixed(1)))))))))
+      el("div", { class: "wide" }, el("table", {}, [el("tr", {}, head.map((text) => el("th", { scope: "col" }, text)))].concat(rows.map(([school, cars, unheard, declared, seen, silent, down, open]) =>
+        el("tr", {}, [el("th", { scope: "row" }, school)].concat([of(unheard, cars), of(h(seen), h(declared)), h(silent), h(down), open]
+          .map((text) => el("td", { class: "number" }, text))))))))
     ]);
   }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from maps.index_map import IndexDay, write_index
+from maps.index_map import CoverageRow, IndexDay, write_index
 from tests.browser import Open, Opened
 from tests.maps.plausible import city_day
 
@@ -147,3 +147,24 @@ def test_a_link_that_leads_elsewhere_is_refused(tmp_path: Path, href: str) -> No
 def test_the_same_day_gives_the_same_bytes(tmp_path: Path) -> None:
     first = write_index(tmp_path / "a", city_day(5)).read_bytes()
     assert first == write_index(tmp_path / "b", city_day(5)).read_bytes()
+
+
+def test_what_was_seen_of_each_school_stands_below_the_list(open_page: Open, tmp_path: Path) -> None:
+    rows = (
+        CoverageRow("东方驾校", 40, 2, 120.0, 98.25, 12.5, 3.0, 7),
+        CoverageRow("<img src=x onerror=window.__pwned=1>", 1, 0, 0.0, 0.0, 0.0, 0.0, 0),
+    )
+    file = write_index(tmp_path, city_day(4, coverage=rows))
+    opened = open_page(file)
+    opened.page.locator("details.coverage > summary").click()
+    cells = opened.page.locator("details.coverage tr").evaluate_all(
+        "rows => rows.map(row => Array.from(row.cells, cell => cell.textContent))"
+    )
+    assert cells[0] == ["驾校", "无定位车辆", "有定位/申报(时)", "静默(时)", "源中断(时)", "无法判定"]
+    assert cells[1] == ["东方驾校", "2 / 40", "98.3 / 120.0", "12.5", "3.0", "7"]
+    assert cells[2][0] == rows[1].school
+    opened.assert_quiet(file)
+
+
+def test_without_a_statement_nothing_is_said_of_schools(open_page: Open, file: Path) -> None:
+    assert open_page(file).page.locator("details.coverage").count() == 0
