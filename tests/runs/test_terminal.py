@@ -63,7 +63,7 @@ def test_a_terminal_shows_a_bar_with_rows_and_the_time_left(on_a_terminal: tuple
     assert done == total == pytest.approx(rows, rel=ROWS_ESTIMATE)
     text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown)
     assert re.search(r"行\(估计\) \d:\d\d:\d\d (-:--:--|\d:\d\d:\d\d) 后完成", text)
-    for stage in ("核对数据源坐标系", "读取定位数据", "核查", "生成地图"):
+    for stage in ("核对数据源坐标系", "核查", "按全夜情况复核相关车辆", "生成地图"):
         assert stage in shown
 
 
