@@ -40,6 +40,7 @@ _YARD_MOVING = (0.15, 0.03)
 _YARD_PATH_M = (250.0, 50.0)  # in 15 minutes; drift of a parked car makes below 100
 _COVERAGE = (0.75, 0.025)  # undeclared: most of the route; plain drives share up to two thirds of one with it
 _ROUTE_MIN = (20.0, 2.5)
+_LEAST_ROUTE_MS = _ROUTE_MIN[0] / 2 * MINUTE_MS
 _DECLARED_M = 500.0  # with a session declared there: more than crossing it
 _REJOIN_MS = 10 * MINUTE_MS
 _IN_PLACE = 0.5
@@ -161,6 +162,8 @@ def _on_route(
     out = []
     for pair in close_gaps(intervals((p.start_ms, p.end_ms) for p in pieces), _REJOIN_MS - 1).tolist():
         drive = intervals([pair])
+        if not len(here) and pair[1] - pair[0] < _LEAST_ROUTE_MS:
+            continue  # most are crossings
         alone = _driven(analysis, k, subtract(drive, here))
         for when, declared in ((intersect(drive, here), True), (alone, False)):
             for start, end in when.tolist():
@@ -233,7 +236,7 @@ def _along(
             return None
         return _training(analysis, k, Activity.ROAD_TRAINING, span, zone_ix, _CERTAIN, path_m, declared)
     minutes = (span[1] - span[0]) / MINUTE_MS
-    if minutes < _ROUTE_MIN[0] / 2:
+    if span[1] - span[0] < _LEAST_ROUTE_MS:
         return None
     motion = analysis.motion
     lo, hi = (int(o) for o in motion.fleet.offsets[k : k + 2])

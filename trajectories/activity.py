@@ -171,7 +171,7 @@ def lap_runs(
     `track`: times and plane coordinates of its fixes, and which are usable. `among`, shape (minutes,): only these
     minutes are looked at (those outside every approved place).
     """
-    if _repeating(table.path_m, table.again_m, table.echo_m, k, model.lap_share) < model.lap_minutes[0] / 2:
+    if _repeating(table.path_m, table.again_m, table.echo_m, k, model.lap_share, among) < model.lap_minutes[0] / 2:
         return []
     path = table.path_m[k].astype(np.float64)
     repeated = np.minimum(table.again_m[k] + table.echo_m[k], path)
@@ -191,11 +191,11 @@ def lap_runs(
 
 
 @njit(cache=True, nogil=True)
-def _repeating(path_m: Minutes2D, again_m: Minutes2D, echo_m: Minutes2D, k: int, share: float) -> int:
+def _repeating(path_m: Minutes2D, again_m: Minutes2D, echo_m: Minutes2D, k: int, share: float, among: Mask) -> int:
     """How many minutes of track k at most may be laps: for most tracks that settles it."""
     n = 0
     for m in range(path_m.shape[1]):
-        n += again_m[k, m] + echo_m[k, m] > share * max(path_m[k, m], np.float32(1.0))
+        n += among[m] and again_m[k, m] + echo_m[k, m] > share * max(path_m[k, m], np.float32(1.0))
     return n
 
 
