@@ -64,6 +64,7 @@ class Doubts:
     sessions: str | None = None  # a session of the car may be missing
     permits: str | None = None  # a permit of the car may be missing
     hours: frozenset[str] = frozenset()  # zones of which hours may be missing
+    unknown_zones: frozenset[str] = frozenset()  # named by sessions, but on file in no version
 
 
 class Columns(NamedTuple):
@@ -104,6 +105,7 @@ class VehicleDay:
     analysis: Analysis | None = None
     k: int = 0
     trainings: tuple[Training, ...] = ()
+    gap_ms: int = 180_000
     memo: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # what several rules work out alike
 
     @property
@@ -150,6 +152,18 @@ class VehicleDay:
         if self.track is None:
             return NOTHING
         return subtract(intervals([(int(self.track.t_ms[0]), int(self.track.t_ms[-1]) + 1)]), self.gaps)
+
+    @cached_property
+    def placed(self) -> Intervals:
+        """When it is known where the car was: from usable fix to usable fix, no longer apart than silence begins."""
+        if self.analysis is None or self.track is None:
+            return NOTHING
+        t_ms = self.columns.t_ms[self.columns.ok]
+        if not len(t_ms):
+            return NOTHING
+        cuts = np.flatnonzero(np.diff(t_ms) > self.gap_ms)
+        starts, ends = t_ms[np.append(0, cuts + 1)], t_ms[np.append(cuts, len(t_ms) - 1)] + 1
+        return intervals(zip(starts.tolist(), ends.tolist(), strict=True))
 
     @cached_property
     def columns(self) -> Columns:

@@ -130,6 +130,7 @@ def vehicle_day(analysis: Analysis | None, k: int | None, facts: Facts, vehicle_
         beside=facts.night.beside.get(vehicle_id, ()),
         analysis=heard,
         k=k or 0,
+        gap_ms=facts.recipe.gap_ms,
         trainings=() if heard is None else find_trainings(heard, k or 0, facts.places, sessions, facts.recipe),
     )
 

@@ -6,6 +6,18 @@ REASONS: dict[str, tuple[str, str]] = {
     "no-fixes": ("该车当日无任何定位点", "the car has no fix that day"),
     "feed-datum": ("数据源坐标系异常,位置不可信", "the feed's positions fit another datum than declared"),
     "provider-error": ("地图服务商返回错误或数据缺页", "the provider answered with an error or left pages out"),
+    "rows-rejected": (
+        "该车大量定位行无法读取或不含位置,期间是否静默不明",
+        "many of its rows could not be read or held no position, so its silence may be none",
+    ),
+    "no-position": (
+        "终端在线,但期间没有可用的位置",
+        "the terminal was heard, but sent no position to rely on",
+    ),
+    "no-zone": (
+        "课时所填场地或路线不在登记资料中",
+        "the session names a place that is not on file",
+    ),
     "unreadable-file": (
         "终端文件损坏、加密或不完整",
         "the terminal's file is damaged, encrypted or not all there",

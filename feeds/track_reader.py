@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,9 +13,13 @@ import numpy as np
 
 from feeds.ledger import Ledger, SourceFiles
 from feeds.track_rows import Unit, book
-from feeds.track_table import TrackTable, concat, empty_table
+from feeds.track_table import Mask, TrackTable, concat, empty_table
 from geo.datum import Datum, to_wgs84
 from trajectories.clock import LocalTime
+
+LEAST_REFUSED, REFUSED_SHARE = 12, 0.01
+"""A minute's rows at a fix every five seconds, and one row in a hundred: fewer hide no silence worth asking about."""
+ROWS_REJECTED = "rows-rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class TrackFeed(ABC):
         """Keep the context."""
         self.context = context
         self._entered: set[str] = set()
+        self._kept: Counter[str] = Counter()
+        self._refused: Counter[str | None] = Counter()
 
     @abstractmethod
     def terminals(self) -> tuple[str, ...]:
@@ -96,6 +103,22 @@ class TrackFeed(ABC):
         """
         return {}
 
+    def refused_terminals(self) -> dict[str | None, str]:
+        """Return the terminals read so far of which so many rows were refused that their silence is no silence.
+
+        None stands for rows that name no terminal: they may have been anybody's.
+        """
+        many = {terminal: n for terminal, n in self._refused.items() if n >= LEAST_REFUSED}
+        return {t: ROWS_REJECTED for t, n in many.items() if t is None or n > REFUSED_SHARE * (n + self._kept[t])}
+
+    def _count(self, unit: Unit, terminals: Sequence[str], fresh: Mask) -> None:
+        if len(unit.table):
+            kept = np.bincount(unit.table.terminal_ix, minlength=len(unit.table.terminal_ids)).tolist()
+            self._kept.update(
+                {t: n for t, n in zip(unit.table.terminal_ids, kept, strict=True) if n and t not in self._entered}
+            )
+        self._refused.update(terminals[ix] if ix >= 0 else None for ix, _ in unit.rejects if ix < 0 or fresh[ix])
+
     def read(self, terminals: Sequence[str] | None = None) -> TrackTable:
         """Return the kept rows of these terminals (all when None) in WGS-84; unknown terminals have no rows."""
         wanted = self.terminals() if terminals is None else tuple(dict.fromkeys(terminals))
@@ -104,6 +127,7 @@ class TrackFeed(ABC):
         placed: list[TrackTable] = []
         for unit in self.units(wanted):
             book(self.context.ledger, self.context.account_name, unit, fresh)
+            self._count(unit, wanted, fresh)
             (placed if unit.datum == Datum.WGS84 else tables).append(unit.table)
         self._entered.update(wanted)
         table = concat(tables)

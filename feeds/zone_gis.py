@@ -51,6 +51,7 @@ def read_shapefiles(folder: Path, datum: Datum, ledger: Ledger, faults: list[Fau
     rows: list[ZoneRow] = []
     for stem in SHAPEFILES:
         if not is_there(folder, f"{stem}.shp"):
+            ledger.warn(f"{stem}.shp: is not there, so no zone of that shape is known")
             continue
         needed = [f"{stem}.{end}" for end in ("shp", "shx", "dbf")]
         extra = [name for end in ("prj", "cpg") if is_there(folder, name := f"{stem}.{end}")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -38,6 +39,8 @@ def assemble(bundle: Bundle, day: ServiceDay, door: TrackDoor, recipe: Recipe) -
     middle = (float(edges[:, 0].min() + edges[:, 2].max()) / 2, float(edges[:, 1].min() + edges[:, 3].max()) / 2)
     vehicles = door.vehicles()
     trainees = {s.trainee_id for s in bundle.sessions}
+    on_file = {z.zone_id for z in bundle.zones}
+    unknown = frozenset(s.zone_id for s in bundle.sessions if s.zone_id is not None and s.zone_id not in on_file)
     hours = frozenset(z.zone_id for z in bundle.zones if bundle.damaged.hours_of(z.zone_id))
     return Facts(
         day=day,
@@ -49,26 +52,30 @@ def assemble(bundle: Bundle, day: ServiceDay, door: TrackDoor, recipe: Recipe) -
         exams=_of_day(bundle.exams, day),
         permits=bundle.permits,
         feeds=door.feeds_of(),
-        doubts={v: _doubts(bundle, v, vehicles[v].school_id, hours) for v in vehicles},
+        doubts={v: _doubts(bundle, v, vehicles[v].school_id, hours, unknown) for v in vehicles},
         damaged_trainees=frozenset(t for t in trainees if bundle.damaged.sessions_of_trainee(t)),
         recipe=recipe,
     )
 
 
 def _of_day(declared: Iterable[Declared], day: ServiceDay) -> dict[str, tuple[Declared, ...]]:
-    """Return sessions or exams that touch the service day, by vehicle, by start."""
+    """Return sessions or exams so far as they lie in the service day, by vehicle, by start."""
     out: dict[str, list[Declared]] = {}
     for d in declared:
         if d.start_ms < day.end_ms and d.end_ms > day.start_ms:
-            out.setdefault(d.vehicle_id, []).append(d)
+            part = replace(d, start_ms=max(d.start_ms, day.start_ms), end_ms=min(d.end_ms, day.end_ms))
+            out.setdefault(d.vehicle_id, []).append(part)
     return {v: tuple(sorted(held, key=lambda d: (d.start_ms, d.end_ms))) for v, held in out.items()}
 
 
-def _doubts(bundle: Bundle, vehicle_id: str, school_id: str | None, hours: frozenset[str]) -> Doubts:
+def _doubts(
+    bundle: Bundle, vehicle_id: str, school_id: str | None, hours: frozenset[str], unknown_zones: frozenset[str]
+) -> Doubts:
     damaged, word = bundle.damaged, "register-damaged"
     return Doubts(
         register=word if damaged.vehicle(vehicle_id) else None,
         sessions=word if damaged.sessions_of(vehicle_id) else None,
         permits=word if damaged.permits_of(vehicle_id, school_id) else None,
         hours=hours,
+        unknown_zones=unknown_zones,
     )

@@ -13,6 +13,7 @@ import typer
 from runs.help_pages import Command, Group
 from runs.words import default_language, say
 
+FIRST_YEAR, LAST_YEAR = 1980, 2199
 EXIT_FAULT, EXIT_UNUSABLE, EXIT_DIFFERS, EXIT_NOT_ALL = 1, 2, 3, 4
 INPUT_ERRORS = {"feeds.faults.UnusableInput", "reports.publish.OutRefused"}
 
@@ -45,10 +46,23 @@ app = typer.Typer(
 
 LANG = Lang(default_language())
 Bundle = Annotated[Path, typer.Argument(help=say("The bundle's folder."), show_default=False)]
+
+
+def _dated(day: datetime | None) -> datetime | None:
+    """Refuse a year in which no GPS track was made, or that a typing error made."""
+    if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise typer.BadParameter(say("expected a year from {first} to {last}").format(first=FIRST_YEAR, last=LAST_YEAR))
+    return day
+
+
 Day = Annotated[
     datetime,
     typer.Option(
-        "--date", formats=["%Y-%m-%d"], help=say("The service day (04:00 to 04:00 local)."), show_default=False
+        "--date",
+        formats=["%Y-%m-%d"],
+        help=say("The service day (04:00 to 04:00 local)."),
+        show_default=False,
+        callback=_dated,
     ),
 ]
 Office = Annotated[Path | None, typer.Option(help=say("TOML file with the office's own dated rule values."))]
@@ -124,7 +138,8 @@ def reproduce(
 def rules(
     rule: Annotated[str | None, typer.Argument(help=say("A rule's name."), show_default=False)] = None,
     day: Annotated[
-        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help=say("The day asked about (today)."))
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help=say("The day asked about (today)."), callback=_dated),
     ] = None,
     office: Office = None,
     markdown: Annotated[bool, typer.Option("--markdown", help=say("Print docs/RULES.md."))] = False,

@@ -11,6 +11,7 @@ from audit.datum_check import shifted
 from feeds.bundle import Bundle
 from feeds.ledger import Ledger, Reject, SourceFiles
 from feeds.track_feed import TrackFeed, open_track_feed
+from feeds.track_reader import ROWS_REJECTED
 from feeds.track_rows import flag_name
 from feeds.track_table import Mask, TrackTable
 from geo.datum import Datum
@@ -24,7 +25,8 @@ BATCH_CARS = 50
 CLEANING_FLAGS = (Flag.REPEAT, Flag.CONFLICT, Flag.SPIKE, Flag.STALE_CLOCK, Flag.DRIFT, Flag.COARSE)
 UNKNOWN_TERMINAL = "unknown-terminal"
 _OTHER_DAY = "other-day"
-_KNOWN_TO_RULES = ("no-fixes", "unreadable-file")
+_QUARTER_MS = 900_000
+_KNOWN_TO_RULES = ("no-fixes", "unreadable-file", ROWS_REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class TrackDoor:
         fleet = _fleet(owners, vehicle_ix, table, today)
         if today.all():
             return Batch(feed, tuple(owners), fleet, None, raw)
-        self._count_other_days(feed, terminals, int((~today).sum()))
+        self._count_other_days(feed, table.terminal_ids, table.terminal_ix[~today])
         history, dates = self._history(owners, vehicle_ix, table, ~today)
         return Batch(feed, tuple(owners), fleet, history, raw, dates)
 
@@ -197,7 +199,12 @@ class TrackDoor:
         """Return cars of which the provider left something out, with the reason code."""
         out = {}
         for name, feed in self.feeds.items():
-            for terminal, reason in feed.broken_terminals(self.day.date).items():
+            refused = feed.refused_terminals()
+            if None in refused:  # rows of nobody may have been those of a car that was not heard
+                mine = {v.vehicle_id for v in self.vehicles().values() if v.provider == name}
+                out.update(dict.fromkeys(mine - set(self.cars[name].values()), ROWS_REJECTED))
+            named = {terminal: reason for terminal, reason in refused.items() if terminal is not None}
+            for terminal, reason in (named | feed.broken_terminals(self.day.date)).items():
                 if terminal in self.cars[name]:
                     out[self.cars[name][terminal]] = reason if reason in _KNOWN_TO_RULES else "provider-error"
         return out
@@ -229,10 +236,11 @@ class TrackDoor:
                 return table.over(terminals)
         return None
 
-    def _count_other_days(self, feed: str, terminals: Sequence[str], n: int) -> None:
-        fresh = [t for t in terminals if f"{feed}/{t}" not in self._counted]
-        if fresh and len(fresh) == len(terminals):
-            self._counted.update(f"{feed}/{t}" for t in terminals)
+    def _count_other_days(self, feed: str, terminals: Sequence[str], terminal_ix: I4) -> None:
+        fresh = np.array([f"{feed}/{t}" not in self._counted for t in terminals], np.bool_)
+        self._counted.update(f"{feed}/{t}" for t in terminals)
+        n = int(np.count_nonzero(fresh[terminal_ix]))
+        if n:
             self.ledger.account(f"tracks/{feed}").flagged[_OTHER_DAY] += n
 
     def _history(
@@ -241,9 +249,9 @@ class TrackDoor:
         """Return the fixes of other service days as one fleet, a track for each car and day."""
         local = self.day.local
         rows = np.flatnonzero(other)
-        hour = table.t_ms[rows] // 3_600_000
-        dates = {int(h): local.service_date(int(h) * 3_600_000).isoformat() for h in np.unique(hour)}
-        keys = [(int(v), dates[int(h)]) for v, h in zip(vehicle_ix[rows], hour, strict=True)]
+        quarter = table.t_ms[rows] // _QUARTER_MS  # of an hour: the offsets of all time zones are whole ones
+        dates = {int(q): local.service_date(int(q) * _QUARTER_MS).isoformat() for q in np.unique(quarter)}
+        keys = [(int(v), dates[int(q)]) for v, q in zip(vehicle_ix[rows], quarter, strict=True)]
         tracks = sorted(set(keys))
         ix = {key: i for i, key in enumerate(tracks)}
         number = np.zeros(len(table), np.int32)

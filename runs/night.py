@@ -16,7 +16,7 @@ from audit.datum_check import MAX_CARS, check_feed, hypotheses
 from audit.day import Doubts, FeedBeside, FeedNight
 from audit.engine import Sources, Verdicts, audit_batch, audit_feeds, audit_trainees
 from audit.facts import Facts, NightFacts
-from audit.finding import Observation
+from audit.finding import NotAssessed, Observation
 from audit.night import Presence, Trail, check_pairs, crossings_of, feed_outages, presences, replay_pairs, trail
 from audit.registry import Rule
 from audit.rules.feed_datum import best_other
@@ -99,9 +99,20 @@ def audit_night(
         listed = {v for cars in door.cars.values() for v in cars.values()}
         silent = [v for v in sorted(facts.vehicles) if v not in listed and (only is None or v in only)]
         verdicts.add(audit_batch(None, silent, facts, rules, sources))
+        verdicts.not_assessed += [n for n in _lost_cars(door, facts, rules) if only is None or n.vehicle_id in only]
         verdicts.add(audit_trainees(facts, verdicts.records, rules, sources))
         verdicts.add(audit_feeds(facts, rules, sources))
     return Night(facts, verdicts, len(facts.vehicles) - len({p.vehicle_id for p in survey.heard} & set(facts.vehicles)))
+
+
+def _lost_cars(door: TrackDoor, facts: Facts, rules: Sequence[Rule]) -> Iterator[NotAssessed]:
+    """Yield "not assessable" for cars of which the register's row was rejected: they are in no other answer."""
+    day = facts.day
+    lost = door.bundle.damaged.ids.get(("vehicles.csv", "vehicle_id"), frozenset()) - set(facts.vehicles)
+    for vehicle_id in sorted(lost):
+        for rule in rules:
+            if rule.subject == "vehicle" and not rule.is_retired:
+                yield NotAssessed(day.date, vehicle_id, rule.name, day.start_ms, day.end_ms, "register-damaged")
 
 
 def _with_lost_fixes(door: TrackDoor, doubts: Mapping[str, Doubts]) -> dict[str, Doubts]:

@@ -137,11 +137,11 @@ def _read(setting: str, cards: Mapping[str, Card], faults: list[Fault]) -> tuple
 
 def _setting_faults(rule: str, parameter: str, number: str, unit: str, cards: Mapping[str, Card]) -> Iterator[Fault]:
     try:
-        holds = math.isfinite(float(number))
+        holds = math.isfinite(float(number)) and float(number) >= 0
     except ValueError:
         holds = False
     if not holds:
-        yield Fault(_OPTION, "is no number", field=f"{rule}.{parameter}", found=number, expected="a number")
+        yield Fault(_OPTION, "is no number", field=f"{rule}.{parameter}", found=number, expected="a number, 0 or more")
     if rule not in cards:
         hint = did_you_mean(rule, cards) or _HINT
         yield Fault(_OPTION, "no such rule", found=rule, expected=f"one of {', '.join(cards)}", hint=hint)

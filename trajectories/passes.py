@@ -28,6 +28,7 @@ _FARTHEST = 15  # grid lines between two fixes
 _STREET_M = 6.0  # neighbouring crossings closer than this belong to one street
 _WIDEST_M = 15.0  # of a street and the error of both passes
 _OTHER_PASS_MS = 120_000
+_OFTEN = 5  # two tracks that meet so often say how far apart they pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,26 @@ def pass_spread(fleet: Fleet, east_m: F8, north_m: F8, ok: Bools, moving: Bools)
     street, at_m, t_ms, track = street[by_time], at_m[by_time], t_ms[by_time], track[by_time]
     apart_m = np.abs(np.diff(at_m))
     other = (np.diff(track) != 0) | (np.diff(t_ms) > _OTHER_PASS_MS)
-    pairs = apart_m[(np.diff(street) == 0) & other & (apart_m < _WIDEST_M)]
-    return PassSpread(float(np.median(pairs)) if len(pairs) else float("nan"), len(pairs))
+    met = (np.diff(street) == 0) & other & (apart_m < _WIDEST_M)
+    low, high = np.minimum(track[1:], track[:-1])[met], np.maximum(track[1:], track[:-1])[met]
+    return PassSpread(_middle(low * len(fleet) + high, apart_m[met]), int(met.sum()))
+
+
+def _middle(who: I8, apart_m: F8) -> float:
+    """Return the median over pairs of tracks of their median: one track that copies another is one of many pairs.
+
+    >>> _middle(np.array([1] * 9 + [2] * 5 + [3] * 5), np.array([0.0] * 9 + [3.0] * 5 + [4.0] * 5))
+    3.0
+    >>> _middle(np.array([1, 2]), np.array([1.0, 3.0]))
+    2.0
+    """
+    order = np.lexsort((apart_m, who))
+    first = np.flatnonzero(np.diff(who[order], prepend=-1) != 0)
+    count = np.diff(np.append(first, len(who)))
+    often = count >= _OFTEN
+    if not often.any():
+        return float(np.median(apart_m)) if len(apart_m) else float("nan")
+    return float(np.median(apart_m[order][(first + count // 2)[often]]))
 
 
 @njit(cache=True, nogil=True)

@@ -26,7 +26,6 @@ _LONGEST_MS = 20 * 60_000  # a fingerprint spans no more
 _ALONG_M, _ALONG_FROM_M = 100.0, 137.0  # parallel streets are told apart, few lie on a boundary
 _BIN_MS = 4_000
 _BUCKETS = 1 << 23  # of fingerprints that may be the same
-_BINS = 1 << 20  # shifts of up to 48 days
 _STEP_M, _CRAWL_MPS = 4.0, 0.8  # a parked car's noise makes shorter or slower steps
 _FARTHEST = 30  # no car crosses so many lines between two fixes
 _MIXER = np.int64(-4658895280553007687)  # splitmix64's multiplier
@@ -126,12 +125,13 @@ def _voted(pair: I8, shift: I8, min_votes: int, n_tracks: int) -> list[Candidate
     """Count votes in bins of 4 s (two neighbouring bins together) and keep each pair's best."""
     if not len(pair):
         return []
-    both = pair * _BINS + shift // _BIN_MS  # one number to sort by is much quicker than two
+    bins = int(shift.max()) // _BIN_MS + 1
+    both = pair * bins + shift // _BIN_MS  # one number to sort by is much quicker than two
     order = np.argsort(both)
     both, shift = both[order], shift[order]
     new = np.flatnonzero(np.concatenate([[True], both[1:] != both[:-1]]))
     count = np.diff(np.concatenate([new, [len(both)]]))
-    p, b = np.divmod(both[new], _BINS)
+    p, b = np.divmod(both[new], bins)
     beside = np.zeros(len(count), np.int64)
     touching = (np.diff(p) == 0) & (np.diff(b) == 1)
     beside[:-1][touching] = count[1:][touching]

@@ -46,6 +46,9 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
         thin = too_far_apart(day, session.start_ms, session.end_ms, length // 2)
         yield NotAssessable(session.start_ms, session.end_ms, "sampling-too-thin" if thin else "silent")
         return
+    if total_ms(intersect(day.placed, when)) < p.seen_share * length:
+        yield NotAssessable(session.start_ms, session.end_ms, "no-position")
+        return
     moving = day.moving_ms(session.start_ms, session.end_ms) / length
     trained = total_ms(intersect(day.trained_time, when)) / length
     if trained >= p.trained_share or (session.part == ROAD_PART and moving >= p.moving_share):

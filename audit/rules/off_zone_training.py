@@ -40,9 +40,17 @@ def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
         for start, end, _ in pieces(training.when, told, 0, least):
             away = nearest_place_m(day, start, end)
             beyond = float(np.median(away)) - p.margin_m if len(away) else float("nan")
-            if beyond > 0:
+            if beyond > 0 and _named_unknown(day, start, end):
+                yield NotAssessable(start, end, "no-zone")
+            elif beyond > 0:
                 told = union(told, training.when)
                 yield unless_permitted(day, _observation(day, training, start, end, beyond, p))
+
+
+def _named_unknown(day: VehicleDay, start: int, end: int) -> bool:
+    """Whether the session then names a place that no version on file has: it may be where the car was."""
+    session = session_of(day, start, end)
+    return session is not None and session.zone_id in day.doubts.unknown_zones
 
 
 def _observation(day: VehicleDay, t: Training, start: int, end: int, beyond: float, p: Params) -> Observation:
