@@ -34,11 +34,15 @@ LARGEST_BLOCK_BYTES = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The listed columns of a file as text, the file's row number of each row, and the lines of another width."""
+    """The listed columns of a file as text, the file's row number of each row, and the lines of another width.
+
+    `terminal_at` is the place of the terminal's column in a line.
+    """
 
     columns: dict[str, Any]
     row: Any
     malformed: list[tuple[int, str]]
+    terminal_at: int
 
 
 @dataclass(slots=True)
@@ -89,7 +93,9 @@ class CsvFeed(TrackFeed):
     def _enter_placeless(self, unit: Unit, grid: Grid, relative: str) -> None:
         """Enter the rows that belong to no terminal: lines of another width, and blank terminals."""
         rejects = [reject for ix, reject in unit.rejects if ix < 0]
+        self._refused.update([None] * len(rejects))
         rejects += [Reject(relative, row, "malformed-line", "", line) for row, line in grid.malformed]
+        self._refused.update(_likely_terminal(line, grid, unit.table.terminal_ids) for _, line in grid.malformed)
         rejects.sort(key=lambda reject: reject.row)
         nothing = unit.table.where(np.zeros(len(unit.table), np.bool_)) if len(unit.table) else unit.table
         placeless = Unit(nothing, [(-1, reject) for reject in rejects])
@@ -178,6 +184,13 @@ class CsvFeed(TrackFeed):
         return Unit(flag_disorder(unit.table), unit.rejects)
 
 
+def _likely_terminal(line: str, grid: Grid, known: Sequence[str]) -> str | None:
+    """Return the terminal of a line of another width, such as one with decimal commas; None where it names none."""
+    cells = line.split(",")
+    cell = cells[grid.terminal_at] if grid.terminal_at < len(cells) else ""
+    return cell if cell in known else None
+
+
 def _check_header(names: Sequence[str], relative: str) -> None:
     shown = ",".join(names)
     faults = [
@@ -229,8 +242,10 @@ def _n_lines(body: bytes) -> int:
 
 def _parse(body: bytes, names: Sequence[str], *, quoted: bool) -> Grid:
     malformed: list[tuple[int, str]] = []
+    terminal_at = names.index("terminal_id")
     if not body.strip(b"\r\n"):
-        return Grid({name: pa.nulls(0, pa.large_string()) for name in names if name in LISTED}, np.zeros(0, int), [])
+        nothing = {name: pa.nulls(0, pa.large_string()) for name in names if name in LISTED}
+        return Grid(nothing, np.zeros(0, int), [], terminal_at)
     unique = [name if name in LISTED else f"{k} {name}" for k, name in enumerate(names)]
     table = pacsv.read_csv(
         pa.BufferReader(body),
@@ -254,7 +269,7 @@ def _parse(body: bytes, names: Sequence[str], *, quoted: bool) -> Grid:
     skipped = np.array([row for row, _ in malformed], np.int64)
     good = np.ones(table.num_rows + len(skipped) + 1, np.bool_)
     good[skipped] = good[0] = False
-    return Grid(columns, np.flatnonzero(good), malformed)
+    return Grid(columns, np.flatnonzero(good), malformed, terminal_at)
 
 
 def _block_bytes(body: bytes, *, quoted: bool) -> int:

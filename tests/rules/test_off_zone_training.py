@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from audit.day import Doubts
 from tests.rules.everyday import Wandering, waits
 from tests.rules.guilty import guilty
 from tests.rules.world import (
@@ -24,6 +25,7 @@ from tests.rules.world import (
     only,
     permit,
     reasons,
+    session,
     share_within,
     silent,
     unanswered,
@@ -147,3 +149,10 @@ def test_a_lesson_is_found_though_the_terminal_is_silent_for_half_of_it() -> Non
     for _ in range(6):
         drive.yard(6, NOWHERE).silent(6)
     assert World({"V1": drive.to(HOME)}).ask(RULE).findings
+
+
+def test_training_in_a_session_whose_place_is_on_file_in_no_version_is_not_assessable() -> None:
+    world = replace(guilty(RULE), sessions=[session("0:00", "24:00", "G-unknown")])
+    only(world.ask(RULE))
+    unknown = replace(world, doubts=Doubts(unknown_zones=frozenset({"G-unknown"})))
+    assert unanswered(unknown.ask(RULE)) == {"no-zone"}

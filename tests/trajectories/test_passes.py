@@ -59,3 +59,21 @@ def test_one_drive_does_not_pass_itself() -> None:
 def test_the_other_direction_is_another_lane() -> None:
     there_and_back = along([(0.0, 0.0), (3000.0, 0.0), (3000.0, 6.0), (0.0, 6.0)], 10.0)
     assert spread_of(there_and_back, 0.1, cars=1).n_pairs == 0
+
+
+def test_a_track_that_copies_another_does_not_make_a_feed_a_matched_one() -> None:
+    """Of three cars on the same streets one sends another's fixes again: of three pairs one lies on one line."""
+    t, x, y, owner = [], [], [], []
+    rng = np.random.default_rng(6)
+    for k in range(3):
+        times, east, north, _ = fixes_of(along(STREETS * 2, 8.7), 5.0)
+        noise = rng.normal(0, NOISE_M, (2, len(times)))
+        t.append(times + k * 420_000)
+        x.append(east + noise[0] if k < 2 else x[1])
+        y.append(north + noise[1] if k < 2 else y[1])
+        owner.append(np.full(len(times), k, np.int32))
+    east, north = np.concatenate(x), np.concatenate(y)
+    degrees = fleet_of(np.arange(len(east)), east, north)
+    fleet = build_fleet(["A", "B", "C"], np.concatenate(owner), np.concatenate(t), degrees.lon_deg, degrees.lat_deg)
+    every = np.ones(len(east), np.bool_)
+    assert not pass_spread(fleet, east, north, every, every).is_matched

@@ -202,3 +202,17 @@ def test_laps_at_one_pace_repeat_themselves_but_are_one_track() -> None:
     laps = ring(900, 600, 8, 9.0, start=(37, 61))
     assert candidates(fleet_seen([(laps, 5.0, 0.0, 1)])) == []
     assert RECIPE.gap_ms > GAP_MS
+
+
+@pytest.mark.parametrize("days", [1, 48, 49, 150, 400])
+def test_a_track_of_long_ago_sent_again_is_a_copy_of_that_track(days: int) -> None:
+    drive = city_drive(1)
+    one, other = fleet_seen([(drive, 5.0, 0.0, 1)]), fleet_seen([(drive.later(days * 86_400.0), 5.0, 1.0, 2)])
+    noise = fleet_seen([(city_drive(2), 5.0, 0.0, 3)])
+    parts = [
+        grid_crossings(s.fleet, s.east_m, s.north_m, s.moving, number)
+        for number, s in ((0, noise), (1, one), (2, other))
+    ]
+    (pair,) = find_candidates(parts, VOTES, SHORTEST_MS)
+    assert (pair.early, pair.late) == (1, 2)
+    assert pair.shift_ms == pytest.approx(days * 86_400_000, abs=1000)
