@@ -18,7 +18,7 @@ from feeds.track_pages import (
     supplemented,
     whole_number,
 )
-from feeds.track_rows import FieldNames, PointColumns, numbers_of, times_of
+from feeds.track_rows import FieldNames, PointColumns, flagged, numbers_of, times_of
 from feeds.track_times import T_BAD, parse_iso_list
 from trajectories.clock import LocalTime
 from trajectories.fleet import I4, I8, LAG_UNKNOWN, U4, Flag
@@ -71,7 +71,7 @@ def columns(points: list[dict[str, Any]]) -> PointColumns:
     """Return the columns of a list of points."""
     t_ms = times_of(numbers_of(field_of(points, "loc_time")), 1000)
     lag_ms = _lag_ms(t_ms, field_of(points, "create_time"))
-    flags = np.where(lag_ms > LATE_MS, np.uint32(Flag.LATE), np.uint32(0)).astype(np.uint32)
+    flags = flagged(lag_ms > LATE_MS, Flag.LATE)
     marked: U4 | None = supplemented(points)
     return PointColumns(
         t_ms,

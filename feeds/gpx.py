@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from xml.parsers import expat
 
-import numpy as np
-
 from feeds.safe_xml import DoctypeRefused, guarded_parser
 from feeds.track_files import FileFeed, FileRows, NotTheFormat, Refused, TerminalFile
-from feeds.track_rows import KMH_PER_MPS, FieldNames, PointColumns, numbers_of
+from feeds.track_rows import KMH_PER_MPS, FieldNames, PointColumns, flagged, numbers_of
 from feeds.track_times import parse_iso_list_naive
 from trajectories.fleet import Flag
 
@@ -108,7 +106,7 @@ class GpxFeed(FileFeed):
             numbers_of(lat),
             numbers_of(speed) * KMH_PER_MPS,
             numbers_of(course),
-            flags=np.where(naive, np.uint32(Flag.NO_TIME_ZONE), np.uint32(0)).astype(np.uint32),
+            flags=flagged(naive, Flag.NO_TIME_ZONE),
         ), bool(naive.any())
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from feeds.jt808_frames import U1, Bools, Messages, unsigned
-from feeds.track_rows import PointColumns
+from feeds.track_rows import PointColumns, flagged
 from feeds.track_times import HOUR_MS, T_BAD, civil_ms
-from trajectories.fleet import F8, I8, LAG_UNKNOWN, U4, Flag
+from trajectories.fleet import F8, I8, LAG_UNKNOWN, Flag
 
 POSITION, BATCH, TRANSPARENT = 0x0200, 0x0704, 0x0900
 TRAINING_TYPE = 0x13
@@ -35,7 +35,9 @@ GNSS_ALARMS = 1 << 4 | 1 << 5 | 1 << 6
 """Bits of the alarm: receiver faulty, antenna open, antenna short."""
 
 UNFIXED_ACCURACY_M = 100_000.0
-"""Stands for "not positioned": the terminal sends its last place, and says that it does not know where it is now."""
+"""Stands for "not positioned": the terminal sends its last place, and says that it does not know where it is now.
+
+Below the million metres from which on an accuracy is taken for none (track_rows)."""
 
 GMT8_MS = 8 * HOUR_MS
 
@@ -162,12 +164,8 @@ def decode(data: U1, at: I8, late: Bools) -> tuple[PointColumns, I8]:
         unsigned(data, at + 20, 2).astype(np.float64),
         np.where(status & FIXED, np.nan, UNFIXED_ACCURACY_M),
         np.full(len(at), LAG_UNKNOWN, np.int32),
-        _flag(late, Flag.LATE) | _flag((alarm & GNSS_ALARMS) != 0, Flag.GNSS_FAULT),
+        flagged(late, Flag.LATE) | flagged((alarm & GNSS_ALARMS) != 0, Flag.GNSS_FAULT),
     ), status
-
-
-def _flag(where: Bools, flag: Flag) -> U4:
-    return np.where(where, np.uint32(flag), np.uint32(0)).astype(np.uint32)
 
 
 def _times(data: U1, at: I8) -> I8:

@@ -19,7 +19,7 @@ import numpy as np
 from feeds.crs_names import CrsFault, stated_crs
 from feeds.track_crs import positions_to_wgs84
 from feeds.track_files import FileFeed, FileRows, NotTheFormat, Refused, TerminalFile
-from feeds.track_rows import KMH_PER_MPS, FieldNames, PointColumns, numbers_of, times_of
+from feeds.track_rows import KMH_PER_MPS, FieldNames, PointColumns, flagged, numbers_of, times_of
 from feeds.track_table import Mask
 from feeds.track_times import T_BAD, parse_iso_list_naive
 from geo.datum import Datum
@@ -90,7 +90,7 @@ class MfJsonFeed(FileFeed):
         lon_deg, lat_deg = _positions([place for _, place in pairs])
         empty = (np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros(0), np.zeros(0))
         t_ms, naive, speed, heading = (np.concatenate(column) for column in zip(empty, *parts, strict=True))
-        flags = np.where(naive, np.uint32(Flag.NO_TIME_ZONE), np.uint32(0)).astype(np.uint32)
+        flags = flagged(naive, Flag.NO_TIME_ZONE)
         points = PointColumns(t_ms, lon_deg, lat_deg, speed, heading, flags=flags)
 
         def found(name: str, i: int) -> str:
@@ -105,6 +105,7 @@ class MfJsonFeed(FileFeed):
         for group in run.properties:
             if not isinstance(group, dict) or not isinstance(group.get("datetimes"), list):
                 continue
+            their_ms, _ = _times(group["datetimes"], self.context.local)
             for name, column in columns.items():
                 values = group.get(name)
                 if not isinstance(values, dict) or not isinstance(values.get("values"), list):
@@ -115,7 +116,6 @@ class MfJsonFeed(FileFeed):
                     text = f"{name} has a unit we do not know ({unit[:20] or 'none'}); taken as missing"
                     self.context.ledger.warn(f"{file.relative}: {text}")
                     continue
-                their_ms, _ = _times(group["datetimes"], self.context.local)
                 _fill(column, t_ms, their_ms, numbers_of(values["values"]) * factor)
         return columns["speed"], columns["heading"]
 

@@ -23,7 +23,6 @@ from feeds.hints import did_you_mean
 from feeds.track_reader import FeedConfig
 from geo.datum import Datum
 
-PROVIDERS = ("amap", "baidu")
 KEY_CHARS = 8
 OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 HOURS = tuple(range(1, 25))
@@ -137,6 +136,7 @@ _BY_PROVIDER: Mapping[str, Mapping[str, Any]] = {
     "amap": {"base_url": "https://tsapi.amap.com/v1/track", "window_hours": 24, "page_size": 999},
     "baidu": {"base_url": "https://yingyan.baidu.com/api/v3", "window_hours": 4, "page_size": 5000},
 }
+PROVIDERS = tuple(_BY_PROVIDER)
 
 
 @dataclass(frozen=True, slots=True)

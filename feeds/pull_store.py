@@ -109,10 +109,7 @@ class TrackStore:
         """Put pages in the place of those that the window had."""
         for page, body in enumerate(bodies, 1):
             self._write(self._path(terminal, window.number, page), body)
-        page = len(bodies) + 1
-        while (surplus := self._path(terminal, window.number, page)).exists():
-            surplus.unlink()
-            page += 1
+        self._drop(terminal, window.number, len(bodies) + 1)
 
     def record(self, terminal: str, window: Window, asked: Asked, points: int) -> None:
         """Note that a window is answered; call it after `publish`."""
@@ -139,11 +136,14 @@ class TrackStore:
         """Say that the day is answered; pages of windows that are no longer used go."""
         numbers = {window.number for window in windows}
         for number in set(range(1, OPEN_WINDOW)) - numbers:
-            page = 1
-            while (stale := self._path(terminal, number, page)).exists():
-                stale.unlink()
-                page += 1
+            self._drop(terminal, number, 1)
         self._path(terminal, OPEN_WINDOW, 0).unlink(missing_ok=True)
+
+    def _drop(self, terminal: str, window: int, page: int) -> None:
+        """Remove a window's pages from one on."""
+        while (stale := self._path(terminal, window, page)).exists():
+            stale.unlink()
+            page += 1
 
     def _path(self, terminal: str, window: int, page: int) -> Path:
         return self.folder / f"{terminal}.{page_number(self._day.date, window, page)}.json"

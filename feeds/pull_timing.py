@@ -8,14 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
-HALF = 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class Timing:
     """What a pull knows of time: `now_s` is Unix time in s, `tick_s` only ever grows.
 
-    `wait(seconds)` ends early once `stopped` is set.
+    `wait(seconds)` ends early once `stopped` is set; `waits` stands in for it where nobody is to wait.
 
     `jitter` gives numbers in [0, 1): clients that were refused together must not come back together.
     """
@@ -41,4 +39,4 @@ class Timing:
         [0.5, 1.0, 2.0, 30.0]
         """
         whole_s = min(first_s * 2.0 ** min(failed - 1, 30), most_s)
-        return whole_s * (HALF + HALF * self.jitter())
+        return whole_s * (1.0 + self.jitter()) / 2

@@ -16,9 +16,9 @@ import pyarrow.csv as pacsv
 from feeds.faults import Fault, UnusableInput
 from feeds.ledger import Reject
 from feeds.text import UnreadableFile, decode, encoding_warning, read_bytes
-from feeds.track_arrow import codes, numbers, text_at
+from feeds.track_arrow import clean_id, codes, numbers, text_at
 from feeds.track_reader import FeedContext, TrackFeed
-from feeds.track_rows import FieldNames, RawRows, Unit, book, flag_disorder, judge, pick
+from feeds.track_rows import FieldNames, RawRows, Unit, book, flag_disorder, flagged, judge, pick
 from feeds.track_times import parse_iso
 from trajectories.fleet import Flag
 
@@ -95,7 +95,8 @@ class CsvFeed(TrackFeed):
         rejects = [reject for ix, reject in unit.rejects if ix < 0]
         self._refused.update([None] * len(rejects))
         rejects += [Reject(relative, row, "malformed-line", "", line) for row, line in grid.malformed]
-        self._refused.update(_likely_terminal(line, grid, unit.table.terminal_ids) for _, line in grid.malformed)
+        known = frozenset(unit.table.terminal_ids)
+        self._refused.update(_likely_terminal(line, grid, known) for _, line in grid.malformed)
         rejects.sort(key=lambda reject: reject.row)
         nothing = unit.table.where(np.zeros(len(unit.table), np.bool_)) if len(unit.table) else unit.table
         placeless = Unit(nothing, [(-1, reject) for reject in rejects])
@@ -178,16 +179,16 @@ class CsvFeed(TrackFeed):
             1,
             first_source,
             row=grid.row,
-            flags=np.where(naive, np.uint32(Flag.NO_TIME_ZONE), np.uint32(0)).astype(np.uint32),
+            flags=flagged(naive, Flag.NO_TIME_ZONE),
         )
         unit = judge(raw, relative, FieldNames(), lambda name, i: text_at(columns[name], i))
         return Unit(flag_disorder(unit.table), unit.rejects)
 
 
-def _likely_terminal(line: str, grid: Grid, known: Sequence[str]) -> str | None:
+def _likely_terminal(line: str, grid: Grid, known: frozenset[str]) -> str | None:
     """Return the terminal of a line of another width, such as one with decimal commas; None where it names none."""
     cells = line.split(",")
-    cell = cells[grid.terminal_at] if grid.terminal_at < len(cells) else ""
+    cell = clean_id(cells[grid.terminal_at]) if grid.terminal_at < len(cells) else ""
     return cell if cell in known else None
 
 

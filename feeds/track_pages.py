@@ -13,13 +13,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from feeds.faults import FOUND_CHARS
 from feeds.ledger import Reject
 from feeds.text import UnreadableFile, clean_text, decode, encoding_warning, read_bytes
 from feeds.track_reader import FeedContext, TrackFeed
-from feeds.track_rows import FieldNames, PointColumns, RawRows, Unit, flag_disorder, judge
+from feeds.track_rows import FieldNames, PointColumns, RawRows, Unit, flag_disorder, flagged, judge
 from feeds.track_table import empty_table
 from trajectories.fleet import U4, Flag
 
@@ -345,7 +343,7 @@ def supplemented(points: Sequence[dict[str, Any]]) -> U4 | None:
     if not marks:
         return None
     bits = [any(point.get(name) not in (None, 0, "", "0", False) for name in marks) for point in points]
-    return np.where(bits, np.uint32(Flag.SUPPLEMENTED), np.uint32(0)).astype(np.uint32)
+    return flagged(bits, Flag.SUPPLEMENTED)
 
 
 def whole_number(value: object) -> int | None:

@@ -23,7 +23,7 @@ from feeds.track_arrow import codes, is_number, is_text, numbers, one_chunk, tex
 from feeds.track_crs import Way, positions_to_wgs84
 from feeds.track_csv import LISTED, OPTIONAL, REQUIRED
 from feeds.track_reader import FeedContext, TrackFeed
-from feeds.track_rows import FieldNames, RawRows, Unit, book, flag_disorder, judge
+from feeds.track_rows import FieldNames, RawRows, Unit, book, flag_disorder, flagged, judge
 from feeds.track_table import Mask, concat, constant, empty_table
 from feeds.track_times import T_BAD, local_to_utc_ms, parse_iso
 from geo.datum import Datum
@@ -165,6 +165,7 @@ class ParquetFeed(TrackFeed):
         ix = codes(column, lambda text: ids.setdefault(text, len(ids)))
         blank = np.flatnonzero(ix < 0)
         rejects = [(-1, Reject(relative, first_row + int(i) + 1, "no-terminal", "terminal_id", "")) for i in blank]
+        self._refused.update([None] * len(rejects))
         book(self.context.ledger, self.context.account_name, Unit(empty_table(), rejects), np.ones(0, np.bool_))
         here = np.bincount(ix[ix >= 0] if len(blank) else ix, minlength=len(ids))
         return frozenset(terminal for terminal, k in ids.items() if here[k])
@@ -337,4 +338,4 @@ def _times(array: Any, local: Any) -> tuple[I8, Mask]:
 def _flags(naive: Mask) -> Any:
     if naive.strides == (0,):
         return constant(Flag.NO_TIME_ZONE if len(naive) and naive[0] else 0, len(naive), "flags")
-    return np.where(naive, np.uint32(Flag.NO_TIME_ZONE), np.uint32(0)).astype(np.uint32)
+    return flagged(naive, Flag.NO_TIME_ZONE)

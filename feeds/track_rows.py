@@ -207,6 +207,11 @@ def _accuracy_m(accuracy_m: AnyFloat | None, n: int) -> F4:
     return np.where((accuracy_m > 0) & (accuracy_m < 1e6), accuracy_m, np.nan).astype(np.float32)
 
 
+def flagged(where: npt.ArrayLike, flag: Flag) -> U4:
+    """Return a column with `flag` set where a condition holds."""
+    return np.where(where, np.uint32(flag), np.uint32(0))
+
+
 def pick(unit: Unit, terminals: Sequence[str]) -> Unit:
     """Return what a unit holds of these terminals, numbered as they are; rows of no terminal are left out."""
     new_ix = {terminal: k for k, terminal in enumerate(terminals)}

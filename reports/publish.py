@@ -41,7 +41,7 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 class OutRefused(Exception):
     """OUT cannot be used, and was left as it is: the message says why and what to do.
 
-    `code` is `not-a-folder`, `not-ours`, `in-use` or `no-access`; `found` lists what stands in the way.
+    `code` is `not-a-folder`, `not-a-file`, `not-ours`, `in-use` or `no-access`; `found` lists what stands in the way.
     """
 
     def __init__(self, code: str, message: str, found: Sequence[str] = ()) -> None:

@@ -22,11 +22,10 @@ import pandas as pd
 import pyarrow as pa
 
 from reports.one_file import whole_file
-from reports.track_gis import LAYERS, write_layers
+from reports.track_gis import LAYERS, WGS84, write_layers
 from reports.track_tables import FIXES, SPANS, STOPS, TRAININGS, TrackTables, track_tables, zone_table
 from runs.vehicle_days import OpenDay, open_day
 
-WGS84 = "EPSG:4326"
 SCHEMAS = {"fixes": FIXES, "spans": SPANS, "stops": STOPS, "trainings": TRAININGS}
 _INTEGERS = {pa.int32(): pd.Int32Dtype()}
 

@@ -178,9 +178,7 @@ def validate(bundle: Bundle, lang: Language = LANG, as_json: Json = False, quiet
 def compare(
     before: Annotated[Path, typer.Argument(help=say("The results of the earlier run."), show_default=False)],
     after: Annotated[Path, typer.Argument(help=say("The results of the later run."), show_default=False)],
-    map_file: Annotated[
-        Path | None, typer.Option("--map", help=say("Write a map of what differs to this file."))
-    ] = None,
+    map_file: MapFile = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help=say("Exit with 3 where the runs differ (0 otherwise)."))
     ] = False,
@@ -220,9 +218,7 @@ def whatif(
     office_now: Annotated[
         Path | None, typer.Option("--office-now", help=say("TOML file with the office's values that are in force."))
     ] = None,
-    map_file: Annotated[
-        Path | None, typer.Option("--map", help=say("Write a map of what differs to this file."))
-    ] = None,
+    map_file: MapFile = None,
     lang: Language = LANG,
     jobs: Annotated[int, typer.Option(min=1, help=say("Threads."))] = 1,
     quiet: Quiet = False,

@@ -20,7 +20,7 @@ from audit.finding import NotAssessed, Observation
 from audit.night import Presence, Trail, check_pairs, crossings_of, feed_outages, presences, replay_pairs, trail
 from audit.registry import Rule
 from audit.rules.feed_datum import best_other
-from runs.door import Batch, TrackDoor
+from runs.door import CACHE_ROWS, Batch, TrackDoor
 from runs.progress import Progress, Stopwatch
 from trajectories.replay import Crossings
 from trajectories.side_by_side import Fixes, side_by_side
@@ -151,7 +151,7 @@ def datum_facts(door: TrackDoor, facts: Facts, rules: Sequence[Rule], progress: 
         plan = door.plan(name)
         if plan:
             declared = feed.context.config.datum
-            batch = door.read(name, plan[0][:MAX_CARS] if door.rows() > 1_500_000 else plan[0])
+            batch = door.read(name, plan[0][:MAX_CARS] if door.rows() > CACHE_ROWS else plan[0])
             motion = observe(batch.fleet, facts.places, facts.recipe)
             night = check_feed(name, declared, motion, facts.places, facts.sessions, facts.day, facts.recipe)
             nights.append(night)

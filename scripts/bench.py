@@ -29,7 +29,7 @@ def main() -> None:
     """Run the benchmark, or one measured child process of it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--cars", type=int, nargs="+", default=[200, 1000])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--datum", default="wgs84", choices=["wgs84", "gcj02", "bd09"])
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument("--child", nargs=3, metavar=("WHAT", "BUNDLE", "WARM"), help=argparse.SUPPRESS)

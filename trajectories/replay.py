@@ -17,6 +17,7 @@ import numpy.typing as npt
 from numba import njit
 
 from trajectories.fleet import F8, I8, Fleet
+from trajectories.room import grown
 
 Bools = npt.NDArray[np.bool_]
 _GRID_M = 50.0
@@ -235,7 +236,7 @@ def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools) -> tuple[I
                         continue
                     if n == room:
                         room *= 2
-                        key, at, who = _grown(key, room), _grown(at, room), _grown(who, room)
+                        key, at, who = grown(key, room), grown(at, room), grown(who, room)
                     mixed = place[axis, first]
                     mixed = (mixed ^ (mixed >> 29)) * _MIXER + place[axis, middle]
                     mixed = (mixed ^ (mixed >> 29)) * _MIXER + place[axis, last]
@@ -244,13 +245,6 @@ def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools) -> tuple[I
                     key[n], at[n], who[n] = mixed, when[axis, first], k
                     n += 1
     return key[:n].copy(), at[:n].copy(), who[:n].copy()
-
-
-@njit(cache=True, nogil=True)
-def _grown(a: I8, room: int) -> I8:
-    out = np.empty(room, np.int64)
-    out[: len(a)] = a
-    return out
 
 
 @njit(cache=True, nogil=True)
@@ -270,7 +264,7 @@ def _pairs(key: I8, t_ms: I8, track: I8, min_shift_ms: int, n_tracks: int) -> tu
                 if track[a] != track[b] and t_ms[second] - t_ms[first] >= min_shift_ms:
                     if n == room:
                         room *= 2
-                        pair, shift = _grown(pair, room), _grown(shift, room)
+                        pair, shift = grown(pair, room), grown(shift, room)
                     pair[n] = track[first] * n_tracks + track[second]
                     shift[n] = t_ms[second] - t_ms[first]
                     n += 1

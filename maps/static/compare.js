@@ -1,7 +1,7 @@
 /* Two runs compared: list with filters, findings in the colour and line of what became of them. */
 "use strict";
 (function (app) {
-  const { _, el, fit } = app;
+  const { _, el, fit, pairs } = app;
   const AT_ONCE = 200;
   /* Colours that colour-blind eyes tell apart (Okabe and Ito 2008); sign and dash say the same without colour. */
   const STYLES = {
@@ -15,11 +15,6 @@
     ({ new: _("new"), gone: _("gone"), changed: _("changed"), unchanged: _("unchanged") })[status];
   const state = { shown: [], limit: AT_ONCE, chosen: null };
 
-  const pairs = (flat) => {
-    const out = [];
-    for (let i = 0; i < flat.length; i += 2) out.push([flat[i + 1], flat[i]]);
-    return out;
-  };
   const linesOf = (place) => (place ? place.lines.map(pairs) : []);
   const whereabouts = (matter) => matter.place || matter.was;
 

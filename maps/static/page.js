@@ -73,6 +73,13 @@ const trajaudit = (function () {
     return moment(start) + "–" + last + " · " + lasting(end - start);
   }
 
+  /* [lon, lat, lon, lat, ...] as Leaflet takes it */
+  function pairs(flat) {
+    const out = [];
+    for (let i = 0; i < flat.length; i += 2) out.push([flat[i + 1], flat[i]]);
+    return out;
+  }
+
   /* ---- distances on a plane around a place: good to a few centimetres over a few kilometres */
   function metresAround(lat) {
     const e2 = 0.00669437999014, a = 6378137, sin = Math.sin(lat * Math.PI / 180);
@@ -175,6 +182,6 @@ const trajaudit = (function () {
     new ResizeObserver(() => map.invalidateSize({ animate: false })).observe(map.getContainer());
   }
 
-  return { NOTHING, data, _, el, facts, clock, dateOf, moment, lasting, timeRange, metresAround, fit, showMap,
+  return { NOTHING, data, _, el, facts, clock, dateOf, moment, lasting, timeRange, metresAround, pairs, fit, showMap,
     page: start, about: () => page };
 })();

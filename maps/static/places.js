@@ -1,7 +1,7 @@
 /* Approved places: outlines, names where there is room, and what is approved there. */
 "use strict";
 (function (app) {
-  const { _, el, facts, metresAround } = app;
+  const { _, el, facts, metresAround, pairs } = app;
   const STYLES = {
     ground: { color: "#00795c", weight: 2, dashArray: null, fillColor: "#009e73", fillOpacity: 0.13 },
     route: { color: "#33658a", weight: 1.5, dashArray: "7 4", fillColor: "#56b4e9", fillOpacity: 0.16 },
@@ -9,12 +9,6 @@
   };
   const kindName = (kind) => ({ ground: _("Training ground"), route: _("Training route"), site: _("Exam site") })[kind] || kind;
   let zones = [];
-
-  function pairs(flat) {
-    const out = [];
-    for (let i = 0; i < flat.length; i += 2) out.push([flat[i + 1], flat[i]]);
-    return out;
-  }
 
   function crosses(ring, lon, lat) {
     let inside = false;

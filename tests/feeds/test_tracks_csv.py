@@ -13,6 +13,7 @@ from feeds import track_csv
 from feeds.faults import UnusableInput
 from feeds.ledger import Ledger, Reject, SourceFiles
 from feeds.track_feed import FeedConfig, open_track_feed
+from feeds.track_reader import ROWS_REJECTED
 from feeds.track_times import T_BAD, parse_iso
 from geo.datum import Datum
 from tests.feeds.track_builders import CHINA, CSV_HEADER, T0_MS, account, open_feed, write
@@ -51,6 +52,17 @@ def test_a_line_of_another_width_is_a_refused_row_and_the_rows_after_it_keep_the
         Reject("tracks/f/a.csv", 4, "no-fix", "lon", "0"),
     ]
     assert account(ledger)["read"] == 4
+
+
+@pytest.mark.parametrize(("terminal", "whose"), [("T1", "T1"), (" T1 ", "T1"), ("", None), ("T9", None)])
+def test_lines_of_another_width_count_as_those_of_the_terminal_they_name(
+    tmp_path: Path, terminal: str, whose: str | None
+) -> None:
+    lines = [f"T1,{NOON},113.1,34.1,1,1", *[f"{terminal},{NOON},113,1,34,1,1,1"] * 12]
+    write(tmp_path, "a.csv", CSV_HEADER + "\n".join(lines) + "\n")
+    feed, _, _ = open_feed(tmp_path, "csv")
+    feed.read()
+    assert feed.refused_terminals() == {whose: ROWS_REJECTED}
 
 
 def test_a_stray_quotation_mark_does_not_swallow_the_lines_after_it(tmp_path: Path) -> None:

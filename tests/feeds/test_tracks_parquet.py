@@ -14,6 +14,7 @@ import pytest
 
 from feeds.faults import UnusableInput
 from feeds.ledger import Reject
+from feeds.track_reader import ROWS_REJECTED
 from geo.datum import Datum
 from tests.feeds.track_builders import T0_MS, account, open_feed, write
 from trajectories.fleet import Flag
@@ -209,3 +210,11 @@ def test_reading_parquet_imports_no_pandas(tmp_path: Path, root: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_rows_of_nobody_may_have_been_any_cars(tmp_path: Path) -> None:
+    save(tmp_path, terminal_id=pa.nulls(N, pa.string()))
+    save(tmp_path, "named.parquet")
+    feed, _, _ = open_feed(tmp_path, "parquet")
+    assert len(feed.read()) == N
+    assert feed.refused_terminals() == {None: ROWS_REJECTED}

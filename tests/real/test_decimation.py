@@ -84,6 +84,7 @@ def test_fewer_fixes_cost_findings_in_the_labelled_cities_but_make_no_false_ones
         assert pooled.recall >= RECALL_30
     else:
         assert pooled.thin_cars > pooled.cars / 2
+        assert not pooled.unnamed, "a lesson that is missed is named as not assessable"
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
@@ -94,7 +95,7 @@ def test_fewer_fixes_make_no_false_findings_in_the_sample_city(
     pooled = _pooled([sample], scorer, tmp_path, step_s)
     figure(f"\nsample city, a fix in {step_s} s: {pooled}")
     assert pooled.false == 0
-    assert pooled.missed == 0 or step_s > DENSE_S
+    assert pooled.missed == 0 or step_s > 30
 
 
 @pytest.mark.slow
@@ -120,6 +121,7 @@ def test_fewer_fixes_of_shuttles_are_off_a_foreign_route_still_and_on_their_own_
     routes = {day: shuttles.learn_without(day) for day in shuttles.days}
     foreign = _least_driven(shuttles, routes[shuttles.days[0]])[0]
     must = {_session_id(t) for t in shuttles.trips if minutes_away(t, foreign.line_m, ERROR_BUDGET_M) > AWAY_MIN}
+    assert len(must) > 40
     office = tmp_path / "office.toml"
     office.write_text(OFFICE, encoding="utf-8")
     own = write_bundle(tmp_path / "own", _city(shuttles, routes))

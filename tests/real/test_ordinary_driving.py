@@ -76,6 +76,7 @@ def test_cabs_heard_once_a_minute_are_too_thin_to_judge_and_never_clean(real_dat
     slow = _heard_once_a_minute(cabs[cabs.day == max(day for day, _ in seen)])
     figure(f"heard less than 1.4 times a minute while driving: {len(slow)} cabs, {len(slow & thin)} of them {THIN}")
     assert found == []
+    assert len(slow) > 200
     assert slow <= thin
 
 

@@ -77,6 +77,7 @@ def test_every_bus_in_motion_is_named_as_too_thin_and_none_is_clean(audited: Aud
     left = audited.left[(audited.left.rule == rule) & (audited.left.reason == "sampling-too-thin")]
     named = set(left[["service_date", "vehicle_id"]].itertuples(index=False, name=None))
     figure(f"{rule}: {len(audited.drove & named)} of {len(audited.drove)} vehicle-days in motion sampling-too-thin")
+    assert len(audited.drove) > 300
     assert audited.drove - named == set()
 
 
@@ -86,6 +87,7 @@ def test_no_session_of_such_a_bus_is_called_kept(audited: Audited, rule: str) ->
     named = set(left[["service_date", "vehicle_id"]].itertuples(index=False, name=None))
     declared = audited.lessons & audited.drove
     figure(f"{rule}: {len(declared & named)} of {len(declared)} vehicle-days with a session sampling-too-thin")
+    assert len(declared) > 300
     assert declared - named == set()
 
 

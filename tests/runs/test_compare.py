@@ -74,6 +74,7 @@ def test_a_moved_fix_is_named_with_file_and_rows(sample_run: Run, edited_run: Ru
     assert rows["before"].startswith(gap["evidence"]["inputs"][0]["sha256"][:12])
     untouched = next(f["finding_id"] for f in findings(sample_run.out) if f["vehicle_id"] == "V0006")
     others = [m for m in told["on_other_evidence"] if m["finding_id"] == untouched]
+    assert others
     assert all(c["code"] != "rows" for m in others for c in m["causes"])
 
 
