@@ -1,6 +1,6 @@
 """Passages of registered cars before cameras, and the faces seen in them: a seat, a quality, scores. No picture.
 
-What is not here does not exist for the product: no attribute of a person, nobody off the staff list, and of a plate only
+What is not here does not exist for the product: no attribute of a person, nobody off the staff list, of a plate only
 the registered cars it may be. The plate's characters are gone once a passage is made.
 """
 
