@@ -46,8 +46,8 @@ class Sites:
 class CameraPasses:
     """Drives past a camera, shape (n,) each, by vehicle and time.
 
-    `t_ms`: at its closest; `start_ms`, `end_ms`: when it came within `NEAR_M` and left. `step_ms`: between the two fixes
-    around the closest approach; `speed_mps`: on the straight line between them.
+    `t_ms`: at its closest; `start_ms`, `end_ms`: when it came within `NEAR_M` and left. `step_ms`: between the two
+    fixes around the closest approach; `speed_mps`: on the straight line between them.
     """
 
     vehicle_ix: I4
@@ -177,7 +177,7 @@ def _cells(x: F8, y: F8, i: int, j: int, origin: F8, shape: I8, near_m: float) -
 def _nearest(
     x: F8, y: F8, i: int, j: int, at_x: float, at_y: float, near_m: float
 ) -> tuple[float, float, float, float]:
-    """Return where on a step (as a share of it) it is nearest to a point, how near, and where it comes near and leaves."""
+    """Return where on a step (a share of it) it is nearest to a point, how near, where it comes near and leaves."""
     dx, dy = x[j] - x[i], y[j] - y[i]
     length2 = dx * dx + dy * dy
     if length2 == 0.0:

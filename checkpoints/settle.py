@@ -1,4 +1,4 @@
-"""Whose passages they are: what cameras read, resolved against the cars whose tracks go by the camera at that minute."""
+"""Whose passages they are: what cameras read, held against the cars whose tracks go by the camera at that minute."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ def _pairs(claims: Claims, passes: CameraPasses, n_cameras: int, start_ms: F8 | 
 class Sorted:
     """Passages by what is known of them after all passes were seen.
 
-    `there`: passages of cars that went by, by vehicle; `unseen`: (place in the list, vehicle) of passages read as a car's
-    that was not seen to go by; `strangers`: places of passages that are no registered car's after all.
+    `there`: passages of cars that went by, by vehicle; `unseen`: (place in the list, vehicle) of passages read as a
+    car's that was not seen to go by; `strangers`: places of passages that are no registered car's after all.
     """
 
     there: Mapping[str, tuple[CheckedPassage, ...]]
@@ -142,7 +142,7 @@ class Sorted:
 def sort_out(passages: Sequence[Passage], settled: Settled, passes: CameraPasses, vehicle_ids: Sequence[str]) -> Sorted:
     """Give each passage to the car that went by; a plate read as a car's own goes before a misreading.
 
-    Where the named car was not seen to go by, but exactly a car went by whose plate may be read so, and no other passage
+    Where the named car was not seen to go by, but a car went by whose plate may be read so, and no other passage
     records that, it is that car's, misread.
     """
     claims, matched = settled.claims, settled.matched
