@@ -162,7 +162,7 @@ class Row:
     def moment(self, column: str) -> int:
         """An ISO 8601 time as ms UTC; without an offset it is local, and the table remembers that there was one."""
         value = self.text(column)
-        when = _moment(value)
+        when = iso_moment(value)
         if when is None:
             if value:
                 expected = "ISO 8601 with an offset, such as 2026-03-18T08:00:00+08:00"
@@ -183,7 +183,12 @@ class Row:
         return start_ms, end_ms
 
 
-def _moment(value: str) -> datetime | None:
+def iso_moment(value: str) -> datetime | None:
+    """An ISO 8601 time, with or without an offset; None for anything else, and for one out of `YEARS`.
+
+    >>> iso_moment("2026-03-18T24:00:00"), iso_moment("18 March"), iso_moment("9999-12-31T00:00")
+    (datetime.datetime(2026, 3, 19, 0, 0), None, None)
+    """
     parts = _MOMENT.match(value)
     if parts is None:
         return None

@@ -1,0 +1,252 @@
+"""The door for checkpoint records: what may concern a registered car comes in, everything else is counted and gone.
+
+Behind the door there is no plate, nobody off the staff list, and no face without a mandate. In this order a record is
+
+- `other-day` (dropped): its time is outside the service day. The time is the camera's own, not corrected, so each
+  record belongs to exactly one service day and none is lost or counted twice between two. A camera whose clock is wrong
+  moves its records by as much over the edge at 04:00; once corrected, a passage may lie outside the day by that;
+- `no-plate` (dropped): the camera read none, or wrote what it writes for none;
+- `other-class` (dropped): the characters of a registered plate with another plate class: another vehicle;
+- `out-of-scope` (dropped): by no reading that the error model of plates allows is it a registered car's;
+- `unknown-camera` (rejected): no camera of that name stood there that day, so where it was shot is anybody's guess;
+- `duplicate-key` (rejected): an earlier record that came in has its passage_id. Of what stayed out no id is kept, so
+  there is nothing to compare with;
+- or kept. Whether a misread one is a registered car, its track decides later (`PassageDoor.drop`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from checkpoints.passage import Candidate, Face, Passage, Reading
+from checkpoints.plates import PlateBook, log_likelihood, normalised
+from feeds.ledger import Account, Ledger, Reject
+from feeds.passage_raw import RawFace, RawPassage, StrayFaces
+
+FILE = "passages.ndjson"
+FOLDER = "passages"
+MOST_REJECT_ROWS = 10_000
+"""Refused rows told one by one; further ones are only counted."""
+NO_PLATE = frozenset(
+    ("", "车牌", "无车牌", "无牌", "无号牌", "无牌车", "未识别", "未知", "无", "UNKNOWN", "NONE", "NULL", "NOPLATE")
+)
+"""What cameras write where they read no plate, as `normalised` returns it."""
+_IDENTITY_NUMBER = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx](?![0-9])")
+
+
+@dataclass(slots=True)
+class PassageCount:
+    """How many came, and what became of them: read = kept + dropped + rejected, for faces and candidates alike."""
+
+    read: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    faces_read: int = 0
+    faces_kept: int = 0
+    faces_dropped: Counter[str] = field(default_factory=Counter)
+    candidates_read: int = 0
+    candidates_kept: int = 0
+    candidates_dropped: Counter[str] = field(default_factory=Counter)
+
+    def balances(self) -> bool:
+        """Whether all three sums are right."""
+        return (
+            self.read == self.kept + self.dropped.total() + self.rejected.total()
+            and self.faces_read == self.faces_kept + self.faces_dropped.total()
+            and self.candidates_read == self.candidates_kept + self.candidates_dropped.total()
+        )
+
+
+class PassageDoor:
+    """One service day's door: records go in one by one, `count` and the ledger say what became of them."""
+
+    def __init__(
+        self,
+        book: PlateBook,
+        enrolled: Collection[str],
+        cameras: Collection[str],
+        start_ms: int,
+        end_ms: int,
+        ledger: Ledger,
+        *,
+        face_join: bool,
+    ) -> None:
+        """Open the door for the service day [start_ms, end_ms).
+
+        `book`: the cars registered that day; `enrolled`: who is on the staff list that day; `cameras`: those standing
+        that day; `face_join`: whether a mandate in force allows the join with faces, without one all faces are dropped.
+        """
+        self.book = book
+        self.enrolled = frozenset(enrolled)
+        self.cameras = frozenset(cameras)
+        self.start_ms, self.end_ms = start_ms, end_ms
+        self.face_join = face_join
+        self.ledger = ledger
+        self.count = PassageCount()
+        self._kept: dict[str, frozenset[str]] = {}
+        self._gone: set[str] = set()
+        self._told: Counter[str] = Counter()
+
+    def take(self, item: RawPassage | Reject | StrayFaces) -> Passage | None:
+        """Return what may be of a registered car, or None; both are counted."""
+        if isinstance(item, StrayFaces):
+            self._stray(item)
+            return None
+        self.count.read += 1
+        self._account(item.file).read += 1
+        if isinstance(item, Reject):
+            self._refuse(item.file, item.row, item.reason, item.field)
+            return None
+        self.count.faces_read += len(item.faces) + len(item.lost_faces)
+        self.count.candidates_read += sum(len(face.candidates) for face in item.faces)
+        return self._admit(item)
+
+    def drop(self, passages: Iterable[Passage], reason: str = "out-of-scope") -> None:
+        """Count passages that came in as dropped after all; raises `ValueError` for one that is not in."""
+        for passage in passages:
+            flags = self._kept.pop(passage.passage_id, None)
+            if flags is None:
+                raise ValueError(f"passage {passage.passage_id} is not one that this door kept")
+            self._gone.add(passage.passage_id)
+            account = self._account(passage.file)
+            account.kept -= 1
+            account.rejected[reason] += 1
+            account.flagged -= Counter(flags)  # leaves no zero behind
+            n_candidates = sum(len(face.candidates) for face in passage.faces)
+            self.count.kept -= 1
+            self.count.dropped[reason] += 1
+            self.count.faces_kept -= len(passage.faces)
+            self.count.candidates_kept -= n_candidates
+            self._lose_faces(reason, len(passage.faces), n_candidates)
+
+    def _admit(self, raw: RawPassage) -> Passage | None:
+        plate = normalised(raw.plate)
+        vehicle_id, others, drop = self._scope(raw, plate)
+        if drop is not None:
+            self._drop_raw(raw, drop)
+            return None
+        if raw.camera_id not in self.cameras:
+            self._reject_raw(raw, "unknown-camera", "camera_id")
+            return None
+        passage_id = _safe_id(raw, plate, is_registered=vehicle_id is not None)
+        if passage_id in self._kept or passage_id in self._gone:
+            self._reject_raw(raw, "duplicate-key", "passage_id")
+            return None
+        self._keep(raw, passage_id)
+        return Passage(
+            passage_id,
+            raw.camera_id,
+            raw.shot_ms,
+            vehicle_id,
+            others,
+            raw.plate_score,
+            raw.heading_deg,
+            self._faces(raw),
+            raw.file,
+            raw.row,
+        )
+
+    def _scope(self, raw: RawPassage, plate: str) -> tuple[str | None, tuple[Reading, ...], str | None]:
+        """The car that the plate names, those it may be, and why the record is dropped, None where it is not."""
+        if not self.start_ms <= raw.shot_ms < self.end_ms:
+            return None, (), "other-day"
+        if plate in NO_PLATE:
+            return None, (), "no-plate"
+        vehicle_id, others = self._readings(plate, raw.plate_class)
+        if vehicle_id is not None or others:
+            return vehicle_id, others, None
+        return None, (), "other-class" if plate in self.book.plates else "out-of-scope"
+
+    def _readings(self, plate: str, plate_class: str | None) -> tuple[str | None, tuple[Reading, ...]]:
+        """The car that the plate names as read, and those it may be; two cars of one plate are both of the latter."""
+        vehicle_id = self.book.exact(plate, plate_class)
+        near = self.book.near(plate)
+        if vehicle_id is not None or plate not in self.book.plates:
+            return vehicle_id, near
+        fitting = [v for v, known in self.book.plates[plate] if plate_class is None or known == plate_class]
+        as_read = log_likelihood(plate, plate)
+        return None, (*(Reading(v, as_read) for v in sorted(fitting)), *near) if fitting else ()
+
+    def _keep(self, raw: RawPassage, passage_id: str) -> None:
+        flags = raw.flags | frozenset(raw.lost_faces)
+        self._kept[passage_id] = flags
+        self.count.kept += 1
+        account = self._account(raw.file)
+        account.kept += 1
+        if flags:
+            account.flagged.update(flags)
+
+    def _faces(self, raw: RawPassage) -> tuple[Face, ...]:
+        """The faces that may be looked at, with enrolled candidates alone."""
+        for reason in raw.lost_faces:
+            self._lose_faces(reason, 1, 0)
+        if not self.face_join:
+            self._lose_faces("no-mandate", len(raw.faces), sum(len(face.candidates) for face in raw.faces))
+            return ()
+        self.count.faces_kept += len(raw.faces)
+        return tuple(self._face(face) for face in raw.faces)
+
+    def _face(self, face: RawFace) -> Face:
+        candidates = tuple(Candidate(p, score) for p, score in face.candidates if p is not None and p in self.enrolled)
+        self.count.candidates_kept += len(candidates)
+        if len(candidates) < len(face.candidates):
+            self.count.candidates_dropped["not-enrolled"] += len(face.candidates) - len(candidates)
+        return Face(face.seat, face.quality, candidates, face.declared_score)
+
+    def _drop_raw(self, raw: RawPassage, reason: str) -> None:
+        self.count.dropped[reason] += 1
+        self._account(raw.file).rejected[reason] += 1
+        self._lose_all_faces(raw, reason)
+
+    def _reject_raw(self, raw: RawPassage, reason: str, name: str) -> None:
+        self._refuse(raw.file, raw.row, reason, name)
+        self._lose_all_faces(raw, reason)
+
+    def _refuse(self, file: str, row: int, reason: str, name: str) -> None:
+        """Count a refused row, and tell of it as long as there are not too many. What it says is never told."""
+        self.count.rejected[reason] += 1
+        told = _account_name(file)
+        self._told[told] += 1
+        if self._told[told] <= MOST_REJECT_ROWS:
+            self.ledger.reject(told, Reject(file, row, reason, name, ""))
+            return
+        self._account(file).rejected[reason] += 1
+        self.ledger.warn(
+            f"{told}: the first {MOST_REJECT_ROWS} refused rows are in the rejects, the others are counted"
+        )
+
+    def _lose_all_faces(self, raw: RawPassage, reason: str) -> None:
+        if raw.faces or raw.lost_faces:
+            n_candidates = sum(len(face.candidates) for face in raw.faces)
+            self._lose_faces(reason, len(raw.faces) + len(raw.lost_faces), n_candidates)
+
+    def _lose_faces(self, reason: str, n_faces: int, n_candidates: int) -> None:
+        if n_faces:
+            self.count.faces_dropped[reason] += n_faces
+        if n_candidates:
+            self.count.candidates_dropped[reason] += n_candidates
+
+    def _stray(self, stray: StrayFaces) -> None:
+        self.count.faces_read += stray.n_faces
+        self.count.candidates_read += stray.n_candidates
+        self._lose_faces(stray.reason, stray.n_faces, stray.n_candidates)
+
+    def _account(self, file: str) -> Account:
+        return self.ledger.account(_account_name(file))
+
+
+def _account_name(file: str) -> str:
+    """`passages.ndjson` for that file, `passages` for the payloads in the folder of that name."""
+    return FOLDER if file.startswith(f"{FOLDER}/") else FILE
+
+
+def _safe_id(raw: RawPassage, plate: str, *, is_registered: bool) -> str:
+    """The record's own name, or its place where the name tells an unregistered plate or an identity number."""
+    tells_plate = not is_registered and plate in normalised(raw.passage_id)
+    if tells_plate or _IDENTITY_NUMBER.search(raw.passage_id):
+        return f"{raw.file}#{raw.row}"
+    return raw.passage_id
