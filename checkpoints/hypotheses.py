@@ -157,8 +157,11 @@ class Scene:
         return math.log(p * spread) + self._lr[person] + self._log_others_shown(person) + record
 
     def _log_nobody(self) -> float:
-        """U: nobody enrolled; the list of look-alikes cannot know that person."""
-        others = sum(_log_mix(self._rate(i), self._as_alike[i][0]) for i in self._shown)
+        """U: nobody enrolled. The list cannot know that person, and its pairs (relatives who work together, one person
+        enrolled twice) say nothing of strangers: the rates are those before any list.
+        """
+        near, far = self._priors.alike_near, self._priors.alike_far
+        others = sum(_log_mix(near if self._near(i) else far, self._as_alike[i][0]) for i in self._shown)
         return math.log(self._priors.unenrolled) + others
 
     def _log_unseen(self) -> float:
@@ -177,11 +180,13 @@ class Scene:
         score = None if seated is None else self._alike.score(person, seated)
         if score is None:
             return _log_mix(self._rate(person), unlisted)
-        return _log_mix(self._alike.p_alike(score, person in self.pairs.occasion.colleagues), alike)
+        return _log_mix(self._alike.p_alike(score, self._near(person)), alike)
 
     def _rate(self, person: str) -> float:
-        occasion = self.pairs.occasion
-        return self._alike.rate(person in occasion.colleagues or person in occasion.rightful)
+        return self._alike.rate(self._near(person))
+
+    def _near(self, person: str) -> bool:
+        return person in self.pairs.occasion.colleagues or person in self.pairs.occasion.rightful
 
     # ---------------------------------------------------------------- caps and bars
     def _log_p_wrong_car(self, person: str, n: int) -> float:

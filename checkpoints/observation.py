@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -41,6 +42,12 @@ class Observation:
     def declared_shown(self) -> int:
         """Captures with a score of the declared person."""
         return sum(self.score_of_declared(one) is not None for one in self.kept)
+
+    @property
+    def taken_by_another(self) -> bool:
+        """Whether two cameras show one and the same other person, and none the declared one."""
+        others = Counter(person for one in self.kept for person in one.scores)
+        return not self.declared_shown and max(others.values(), default=0) > 1
 
     def score_of_declared(self, capture: Capture) -> float | None:
         """Return the declared person's score: 1:1 where told, else as shown."""

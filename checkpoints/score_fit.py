@@ -24,16 +24,18 @@ from scipy.special import expit, logit, ndtri
 
 from checkpoints.misfit import Misfit, misfit
 from checkpoints.observation import Observation, declared_rows, decoy_rows, n_comparisons
-from checkpoints.score_model import F8, Component, Outlier, Rows, ScoreModel, integrated
+from checkpoints.score_model import F8, Component, Outlier, Rows, ScoreModel, density, integrated
 
-MIN_GENUINE = 100
-"""Declared persons seen, for a model that may lead to findings: a spread is then known to some 7 %."""
+MIN_GENUINE = 50
+"""Scores of declared persons, for a model that may lead to findings: a spread is then known to 1 / sqrt(100) = 10 %."""
 MIN_IMPOSTOR = 1_000
 """Comparisons with decoys: below it the bound of the data would leave no capture more than a ratio of 1,000."""
 POOR = (1.0, 19.0)
 """Pseudo-counts of poor and good photos: 5 % [A, evidence.md 1.1], given up after some dozens of persons."""
 ABSENT = (1.0, 249.0)
 """Pseudo-counts of absent and present declared persons: pi_S + pi_U = 0.4 % [A, evidence.md section 8]."""
+LAPLACE = (1.0, 1.0)
+"""Pseudo-counts of what may be as rare as one in all that was seen."""
 RHO = 0.4
 """Prior share of an impostor pair's own effect in its variance [evidence.md section 8: va/ve .40/.60]."""
 FITTED_PAIRS = 3_000
@@ -154,8 +156,8 @@ def _fit_genuine(model: ScoreModel, observations: Sequence[Observation]) -> Scor
     def cost(v: F8) -> float:
         at = model_at(v)
         lift = rows.lift * at.quality_slope
-        good = _with_absent(integrated(rows, at.genuine, lift, nobody), absent, float(expit(v[5])))
-        poor = _with_absent(integrated(rows, at.poor, lift, nobody), absent, float(expit(v[5])))
+        good = _either(integrated(rows, at.genuine, lift, nobody), absent, float(expit(v[5])))
+        poor = _either(integrated(rows, at.poor, lift, nobody), absent, float(expit(v[5])))
         q = at.poor_share
         n = int(person[-1]) + 1
         of_persons = np.logaddexp(
@@ -172,8 +174,9 @@ def _fit_genuine(model: ScoreModel, observations: Sequence[Observation]) -> Scor
     return model_at(best)
 
 
-def _with_absent(present: F8, absent: F8, share: float) -> F8:
-    return np.logaddexp(math.log1p(-share) + present, math.log(share) + absent)
+def _either(usual: F8, other: F8, share: float) -> F8:
+    """Log of the mixture of two likelihoods, `share` of the second."""
+    return np.logaddexp(math.log1p(-share) + usual, math.log(share) + other)
 
 
 def _log_beta(logit_p: float, counts: tuple[float, float]) -> float:
@@ -182,8 +185,12 @@ def _log_beta(logit_p: float, counts: tuple[float, float]) -> float:
 
 
 def _thinned_by_person(observations: Sequence[Observation]) -> list[Observation]:
-    """Keep whole persons, evenly through their names, so that about `FITTED_PAIRS` occasions remain."""
-    told = [one for one in observations if one.declared is not None and one.kept]
+    """Keep whole persons, evenly through their names, so that about `FITTED_PAIRS` occasions remain.
+
+    Where two cameras show one other person and none the declared one, somebody else sat there: that says nothing of how
+    the declared one would have been matched, and would else be taken for a poor photo.
+    """
+    told = [one for one in observations if one.declared is not None and one.kept and not one.taken_by_another]
     persons = sorted({str(one.declared) for one in told})
     step = max(len(told) // FITTED_PAIRS, 1)
     taken = set(persons[::step])
@@ -192,12 +199,16 @@ def _thinned_by_person(observations: Sequence[Observation]) -> list[Observation]
 
 # ---------------------------------------------------------------- impostor side
 def _fit_impostor(model: ScoreModel, observations: Sequence[Observation]) -> ScoreModel:
-    """Maximise the posterior of (z of the threshold, spread, share of the pair in it, share of pairs really alike)."""
+    """Maximise the posterior of (z of the threshold, spread, share of the pair in it, share of odd captures and pairs).
+
+    Odd is what looks like a genuine score all the same: a decoy who is really there (a misread plate, a record that
+    is wrong), or a tail heavier than normal. Both shares start from one more case than was seen (Laplace's rule). That
+    of captures becomes the bound of one capture: decoys show how often a capture misleads, whatever the reason.
+    """
     rows, weight = _decoy_pairs(model, observations)
-    nobody = Outlier(np.zeros_like(rows.x), np.zeros_like(rows.x))
-    still = np.zeros_like(rows.x)
-    alike = integrated(rows, model.alike, still, nobody)
-    tau = model.unit(model.threshold)
+    tau, still = model.unit(model.threshold), np.zeros_like(rows.x)
+    as_genuine = density(rows, np.full((rows.x.size, 1), model.genuine.mean), model.genuine.sd)[:, 0]
+    alike = integrated(rows, model.alike, still, Outlier(still, still))
     sd0 = (model.genuine.mean - tau) / 3
 
     def component(v: F8) -> Component:
@@ -205,15 +216,14 @@ def _fit_impostor(model: ScoreModel, observations: Sequence[Observation]) -> Sco
         return Component(tau - float(v[0]) * sd, sd * math.sqrt(rho), sd * math.sqrt(1.0 - rho))
 
     def cost(v: F8) -> float:
-        c = float(expit(v[3]))
-        each = np.logaddexp(math.log1p(-c) + integrated(rows, component(v), still, nobody), math.log(c) + alike)
+        odd = Outlier(as_genuine, np.full_like(rows.x, expit(v[3])))
+        each = _either(integrated(rows, component(v), still, odd), alike, float(expit(v[4])))
         pull = 0.5 * ((v[1] - math.log(sd0)) / 0.5) ** 2 + 0.5 * (v[2] - float(logit(RHO))) ** 2
-        return float(pull + 0.5 * ((v[3] - float(logit(1e-4))) / 3.0) ** 2 - (weight * each).sum())
+        return float(pull - _log_beta(v[3], LAPLACE) - _log_beta(v[4], LAPLACE) - (weight * each).sum())
 
-    n_hits = float(weight[: int(rows.pair[-1]) + 1].sum())
-    start = np.array([3.0 if n_hits else 4.0, math.log(sd0), logit(RHO), logit(1e-4)])
-    best = _search(cost, start, np.array([0.5, 0.3, 0.7, 1.0]))
-    return _with_structure(replace(model, impostor=component(best)))
+    start = np.array([3.0, math.log(sd0), logit(RHO), logit(1e-4), logit(1e-4)])
+    best = _search(cost, start, np.array([0.5, 0.3, 0.7, 1.0, 1.0]))
+    return _with_structure(replace(model, impostor=component(best), odd_share=float(expit(best[3]))))
 
 
 def _decoy_pairs(model: ScoreModel, observations: Sequence[Observation]) -> tuple[Rows, F8]:

@@ -18,10 +18,11 @@ probability of the interval, so nothing is distorted).
 genuine one: then the chance of one that does is not below about 1 / (n + 1), whatever the tail of a normal curve
 says (the bound |log10 LR| <= log10(n + 1) of Vergeer 2016). It is written into the model: with that probability the
 capture of an impostor is drawn as a genuine one, and with 1 / (n_genuine + 1) that of a genuine as an impostor's
-(the face is of somebody else in the car). Captures of several cameras may then say more together than one can; what
-limits *a pair*, however many captures it has, is the rate of look-alikes, a separate part of the model
-(`posterior.py`). Bounding the pair by the number of pairs seen instead would be safe, too, but a night of 60 cars
-(some 10,000 pairs) could then never outweigh a prior of one in 80,000, however many cameras saw a person.
+(the face is of somebody else in the car). Where decoys were seen to mislead more often than that, their rate counts
+(`odd_share`), so that a heavier tail costs power and not truth. Captures of several cameras may then say more together
+than one can; what limits *a pair*, however many captures it has, is the rate of look-alikes, a separate part of the
+model (`posterior.py`). Bounding the pair by the number of pairs seen instead would be safe, too, but a night of 60
+cars (some 10,000 pairs) could then never outweigh a prior of one in 80,000, however many cameras saw a person.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class PairLogs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScoreModel:
-    """The model with its numbers. `n_impostor`, `n_genuine`: the comparisons behind it, which bound one capture.
+    """The model with its numbers. `n_impostor`, `n_genuine`: the comparisons behind it, which bound one capture;
+    `odd_share`: how often a decoy's capture looked genuine all the same, where that is more often.
 
     `trusted` is False where it was not learnt from enough data, or where the data in use do not fit it (`why`):
     then it may point at something, but nothing can be a finding.
@@ -110,6 +112,7 @@ class ScoreModel:
     quality_ref: float
     n_impostor: int
     n_genuine: int
+    odd_share: float = 0.0
     camera_shift: Mapping[str, float] = field(default_factory=dict)
     trusted: bool = True
     why: str = ""
@@ -144,7 +147,7 @@ class ScoreModel:
         still = np.zeros_like(rows.lift)
         as_genuine = density(rows, (self.genuine.mean + rows.lift)[:, None], self.genuine.sd)[:, 0]
         as_impostor = density(rows, np.full((rows.x.size, 1), self.impostor.mean), self.impostor.sd)[:, 0]
-        odd = 1.0 / (self.n_impostor + 1) if bounded else 0.0
+        odd = max(self.odd_share, 1.0 / (self.n_impostor + 1)) if bounded else 0.0
         strange = np.maximum(rows.astray, 1.0 / (self.n_genuine + 1) if bounded else 0.0)
         other = Outlier(as_impostor, strange)
         impostor = integrated(rows, self.impostor, still, Outlier(as_genuine, np.full(rows.x.size, odd)))
