@@ -90,6 +90,7 @@ class PassageDoor:
         self._kept: dict[str, frozenset[str]] = {}
         self._gone: set[str] = set()
         self._told: Counter[str] = Counter()
+        self._accounts: dict[str, Account] = {}
 
     def take(self, item: RawPassage | Reject | StrayFaces) -> Passage | None:
         """Return what may be of a registered car, or None; both are counted."""
@@ -236,7 +237,10 @@ class PassageDoor:
         self._lose_faces(stray.reason, stray.n_faces, stray.n_candidates)
 
     def _account(self, file: str) -> Account:
-        return self.ledger.account(_account_name(file))
+        account = self._accounts.get(file)
+        if account is None:
+            account = self._accounts[file] = self.ledger.account(_account_name(file))
+        return account
 
 
 def _account_name(file: str) -> str:

@@ -115,10 +115,9 @@ def number(value: object, field: str, lowest: float, highest: float) -> float | 
 
     >>> number(1, "quality", 0, 1), number(None, "quality", 0, 1)
     (1.0, None)
-    >>> for odd in (float("nan"), 10**400, True, "1", -0.1):
-    ...     try: number(odd, "quality", 0, 1)
-    ...     except BadField as trouble: print(trouble.reason, end=" ")
-    bad-number bad-number bad-number bad-number bad-number
+    >>> number(float("nan"), "quality", 0, 1)
+    Traceback (most recent call last):
+    feeds.passage_raw.BadField: quality: bad-number
     """
     if value is None:
         return None
