@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from checkpoints.camera import Camera
+from checkpoints.lookalike import LookalikePair
 from feeds import register_rows
 from feeds.bundle_config import BundleConfig, read_config
+from feeds.cameras import read_cameras
 from feeds.damaged import Damaged, DamageLog
 from feeds.faults import Fault, UnusableInput
 from feeds.ledger import Ledger
+from feeds.lookalikes import read_lookalikes
 from feeds.references import Registers, check_references, fitted_terminals
 from feeds.registers import Desk
 from feeds.zone_files import read_zones
@@ -24,7 +28,7 @@ class Bundle:
     """Everything a bundle says except its tracks and passages.
 
     `terminals` are the rows of terminals.csv and one for each row of vehicles.csv whose car terminals.csv does not
-    name. `zones` are all versions. `damaged` says what rejected rows may have hidden.
+    name. `zones` and `cameras` are all versions. `damaged` says what rejected rows may have hidden.
     """
 
     folder: Path
@@ -39,6 +43,8 @@ class Bundle:
     sessions: tuple[Session, ...]
     exams: tuple[Exam, ...]
     permits: tuple[Permit, ...]
+    cameras: tuple[Camera, ...]
+    lookalikes: tuple[LookalikePair, ...]
     damaged: Damaged
 
 
@@ -71,7 +77,7 @@ def survey_bundle(folder: Path, ledger: Ledger) -> Survey:
     if not folder.is_dir():
         fault = Fault(str(folder), "is not a folder", hint="Name the bundle's folder, unpacked.", code="missing-folder")
         config = BundleConfig.empty()
-        return Survey(_bundle(folder, config, Registers.empty(), (), Damaged()), (fault,), ())
+        return Survey(_bundle(folder, config, Registers.empty(), (), (), (), Damaged()), (fault,), ())
     faults: list[Fault] = []
     config = read_config(folder, ledger, faults)
     desk = Desk(folder, config.local, ledger, DamageLog(), faults, [])
@@ -79,7 +85,10 @@ def survey_bundle(folder: Path, ledger: Ledger) -> Survey:
     placed = read_zones(folder, config.datum, ledger, faults)
     check_references(config, registers, placed, desk)
     zones = tuple(item.zone for item in placed)
-    bundle = _bundle(folder, config, registers, zones, desk.damage.result())
+    cameras = read_cameras(folder, config.datum, ledger, faults, desk.row_faults, desk.damage)
+    staff = {item.person_id for item in registers.staff.items}
+    lookalikes = read_lookalikes(desk, config.matcher, staff)
+    bundle = _bundle(folder, config, registers, zones, cameras, lookalikes, desk.damage.result())
     return Survey(bundle, tuple(faults), tuple(desk.row_faults))
 
 
@@ -98,7 +107,13 @@ def _read_registers(desk: Desk) -> Registers:
 
 
 def _bundle(
-    folder: Path, config: BundleConfig, registers: Registers, zones: tuple[Zone, ...], damaged: Damaged
+    folder: Path,
+    config: BundleConfig,
+    registers: Registers,
+    zones: tuple[Zone, ...],
+    cameras: tuple[Camera, ...],
+    lookalikes: tuple[LookalikePair, ...],
+    damaged: Damaged,
 ) -> Bundle:
     return Bundle(
         folder=folder,
@@ -113,5 +128,7 @@ def _bundle(
         sessions=registers.sessions.items,
         exams=registers.exams.items,
         permits=registers.permits.items,
+        cameras=cameras,
+        lookalikes=lookalikes,
         damaged=damaged,
     )

@@ -54,6 +54,14 @@ class Damaged:
         """Whether a role of the person may be missing."""
         return self.hides("staff.csv", "person_id", person_id)
 
+    def camera(self, camera_id: str) -> bool:
+        """Whether where the camera stood, or that it stood, is uncertain."""
+        return self.hides("cameras.geojson", "camera_id", camera_id)
+
+    def lookalikes_of(self, person_id: str) -> bool:
+        """Whether a pair of look-alikes with the person in it may be missing."""
+        return any(self.hides("lookalikes.csv", f"person_id_{side}", person_id) for side in "ab")
+
 
 class DamageLog:
     """Damage as it is found, row by row."""

@@ -28,6 +28,7 @@ YEARS = (1970, 2199)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?::00)?\Z")
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}\S*)\Z")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?")
 _DAYS = re.compile(r"([1-7])(?:-([1-7]))?\Z")
 # A resident's identity number: region, birth date, serial, check. The contract bars it from every register.
 _IDENTITY = re.compile(r"[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]")
@@ -111,6 +112,18 @@ class Row:
             self.refuse("bad-value", column, value, "is out of range", expected)
         elif value:
             return int(value)
+        return lowest
+
+    def decimal(self, column: str, lowest: float, highest: float) -> float:
+        """A finite number within bounds, both included."""
+        value = self.text(column)
+        expected = f"a number from {lowest:g} to {highest:g}"
+        if value and not _NUMBER.fullmatch(value):
+            self.refuse("bad-number", column, value, "is not a number", expected)
+        elif value and not lowest <= float(value) <= highest:
+            self.refuse("bad-value", column, value, "is out of range", expected)
+        elif value:
+            return float(value)
         return lowest
 
     def day(self, column: str) -> date | None:

@@ -15,22 +15,27 @@ from geo.datum import Datum
 
 def read_geojson(file: str, text: str, datum: Datum, faults: list[Fault]) -> list[ZoneRow]:
     """The features of a FeatureCollection; `datum` is the bundle's. Faults of the file are added."""
+    features, crs = read_features(file, text, faults)
+    return [_row(file, number, feature, datum, crs) for number, feature in enumerate(features, 1)]
+
+
+def read_features(file: str, text: str, faults: list[Fault]) -> tuple[list[object], str | None]:
+    """The features of a FeatureCollection as they stand there, and the CRS it states; faults of the file are added."""
     try:
         root = json.loads(text)
     except json.JSONDecodeError as trouble:
         where = f"{trouble.msg}, line {trouble.lineno} column {trouble.colno}"
         faults.append(Fault(file, "is not JSON", found=where, hint="Was it cut off?", code="not-json"))
-        return []
+        return [], None
     except (ValueError, RecursionError) as trouble:  # a number of thousands of digits, brackets without end
         faults.append(Fault(file, "is not JSON that can be read", found=str(trouble)[:80], code="not-json"))
-        return []
+        return [], None
     features = root.get("features") if isinstance(root, dict) and root.get("type") == "FeatureCollection" else None
     if not isinstance(features, list):
         expected = '{"type": "FeatureCollection", "features": [...]}'
         faults.append(Fault(file, "is not a FeatureCollection", expected=expected, code="not-geojson"))
-        return []
-    crs = stated_crs(root)
-    return [_row(file, number, feature, datum, crs) for number, feature in enumerate(features, 1)]
+        return [], None
+    return features, stated_crs(root)
 
 
 def _row(file: str, number: int, feature: object, datum: Datum, crs: str | None) -> ZoneRow:
