@@ -11,6 +11,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from checkpoints.passage import Reading
 
@@ -26,6 +27,8 @@ SUFFIX = "学"
 LEAST = math.log(1e-6)
 """What is read so more seldom is no reading of that plate: two characters that look alike pass, two others do not."""
 _ALIKE = tuple(map(frozenset, ("0ODQ", "1IL7T", "2Z", "5S", "8B", "6GC", "UV", "MN", "学警挂港澳领")))
+_FOLDED = {ord(character): min(group) for group in reversed(_ALIKE) for character in group}
+_RIGHT = math.log(P_CHARACTER)
 _DROPPED = dict.fromkeys(map(ord, " \t\r\n·•.-—_"))
 _ANY = "\0"
 
@@ -54,13 +57,13 @@ def log_likelihood(read: str, true: str) -> float:
         true, lost = true[:-1], math.log(P_SUFFIX_LOST)
     if len(read) != len(true):
         return -math.inf
-    p = lost + sum(_character(r, t) for r, t in zip(read, true, strict=True))
+    wrong = [_misread(r, t) for r, t in zip(read, true, strict=True) if r != t]
+    p = lost + sum(wrong) + (len(true) - len(wrong)) * _RIGHT
     return p if p >= LEAST else -math.inf
 
 
-def _character(read: str, true: str) -> float:
-    if read == true:
-        return math.log(P_CHARACTER)
+@lru_cache(maxsize=4096)
+def _misread(read: str, true: str) -> float:
     wrong = 1.0 - P_CHARACTER
     mates = set().union(*(group for group in _ALIKE if true in group)) - {true}
     if read in mates:
@@ -116,10 +119,6 @@ class PlateBook:
 def _keys(plate: str) -> set[str]:
     """Return what two plates share that one reading can confuse: each with one place blanked, or all of like looks."""
     blanked = {plate[:i] + _ANY + plate[i + 1 :] for i in range(len(plate))}
-    folded = "".join(_folded(c) for c in plate)
+    folded = plate.translate(_FOLDED)
     stem = folded[:-1] if plate.endswith(SUFFIX) else folded
     return blanked | {folded, stem}
-
-
-def _folded(character: str) -> str:
-    return next((min(group) for group in _ALIKE if character in group), character)
