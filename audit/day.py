@@ -11,7 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.analysis import Analysis
+from audit.lesson import Case, Lesson
 from audit.training import Training
+from checkpoints.conflict import Conflict
+from checkpoints.positions import CheckedPassage
 from trajectories.clock import ServiceDay
 from trajectories.fleet import F8, I8, Track
 from trajectories.intervals import Intervals, clip, intersect, intervals, subtract, total_ms
@@ -59,6 +62,8 @@ class Doubts:
     """Why some answers about a car cannot be given: reason codes, None where there is no doubt."""
 
     positions: str | None = None  # where it was cannot be trusted (datum of the feed)
+    plates: str | None = None  # what cameras read cannot be judged
+    crew: str | None = None  # who sat in the car cannot be judged
     fixes: str | None = None  # fixes are missing for a reason that is not the car's (provider's error)
     register: str | None = None  # a rejected row may have been about the car itself
     sessions: str | None = None  # a session of the car may be missing
@@ -83,7 +88,9 @@ class VehicleDay:
 
     `outages`: when its feed was down for everybody; `other_outages`: when another feed was. `passes`: whether its
     feed's positions were moved to a line; `beside`: other feeds that report the car. `track` and what hangs on it is
-    None where the car has no fix that day.
+    None where the car has no fix that day. `is_heard`: whether it has one, also where the track is not at hand.
+    `passages` and below are what cameras tell: checked passages, a conflict of its plate, cases of its crew, lessons in
+    which too few faces were seen.
     """
 
     day: ServiceDay
@@ -106,6 +113,11 @@ class VehicleDay:
     k: int = 0
     trainings: tuple[Training, ...] = ()
     gap_ms: int = 180_000
+    is_heard: bool = False
+    passages: tuple[CheckedPassage, ...] = ()
+    conflict: Conflict | None = None
+    cases: tuple[Case, ...] = ()
+    unseen_lessons: tuple[Lesson, ...] = ()
     memo: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # what several rules work out alike
 
     @property

@@ -16,6 +16,8 @@ from audit.evidence import Trace, canonical, digest, finding_id, row_inputs, tra
 from audit.explanations import because
 from audit.facts import Facts
 from audit.finding import Finding, NotAssessable, NotAssessed, Observation
+from audit.lesson import Lesson
+from audit.lessons import find_lessons
 from audit.registry import Rule
 from audit.training import find_trainings
 from trajectories.intervals import intersect, intervals, subtract, total_ms
@@ -32,11 +34,15 @@ Subject = VehicleDay | TraineeDay | FeedNight
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where evidence points to: rows of files with their digests, and the versions of the tools."""
+    """Where evidence points to: rows of files with their digests, and the versions of the tools.
+
+    `witnessed`: digests of what only the rules by cameras rest on.
+    """
 
     trace: Trace
     sha256: Mapping[str, str]
     versions: Mapping[str, str]
+    witnessed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -47,6 +53,7 @@ class Verdicts:
     not_assessed: list[NotAssessed] = field(default_factory=list)
     records: list[SessionRecord] = field(default_factory=list)
     coverage: list[CarCoverage] = field(default_factory=list)
+    lessons: dict[str, tuple[Lesson, ...]] = field(default_factory=dict)
 
     def without(self, vehicle_ids: Collection[str]) -> Verdicts:
         """Return the answers that are not about these cars."""
@@ -55,6 +62,7 @@ class Verdicts:
             [n for n in self.not_assessed if n.vehicle_id not in vehicle_ids],
             [r for r in self.records if r.vehicle.vehicle_id not in vehicle_ids],
             [c for c in self.coverage if c.vehicle_id not in vehicle_ids],
+            {v: held for v, held in self.lessons.items() if v not in vehicle_ids},
         )
 
     def add(self, other: Verdicts) -> None:
@@ -63,12 +71,13 @@ class Verdicts:
         self.not_assessed += other.not_assessed
         self.records += other.records
         self.coverage += other.coverage
+        self.lessons |= other.lessons
 
 
 def audit_batch(
     motion: Motion | None, vehicle_ids: Sequence[str], facts: Facts, rules: Sequence[Rule], sources: Sources
 ) -> Verdicts:
-    """Audit one batch of vehicles: a pure function of its arguments. Exam cars are passed over.
+    """Audit one batch of vehicles: a pure function of its arguments. Exam cars are judged by cameras only.
 
     `motion`: the observed fleet of those of `vehicle_ids` that have fixes (None where none has).
     """
@@ -77,11 +86,37 @@ def audit_batch(
     rows = {} if motion is None else {v: k for k, v in enumerate(motion.fleet.vehicle_ids)}
     for vehicle_id in vehicle_ids:
         day = vehicle_day(analysis, rows.get(vehicle_id), facts, vehicle_id)
+        if facts.witnesses.is_there and (lessons := find_lessons(day)):
+            out.lessons[vehicle_id] = lessons
         if day.is_coach_car:
             out.records += [session_record(day, s) for s in day.sessions]
             out.coverage.append(car_coverage(day))
-            out.add(_ask_all(rules, "vehicle", day, facts, sources))
+        asked = rules if day.is_coach_car else by_cameras(rules)
+        out.add(_ask_all(asked, "vehicle", day, facts, sources))
     return out
+
+
+def by_cameras(rules: Sequence[Rule], wanted: bool = True) -> tuple[Rule, ...]:
+    """Return the rules that rest on what cameras tell of the whole night, or the others."""
+    return tuple(rule for rule in rules if rule.by_cameras == wanted)
+
+
+def ask_by_cameras(
+    vehicle_ids: Iterable[str], facts: Facts, rules: Sequence[Rule], sources: Sources
+) -> tuple[Verdicts, set[str]]:
+    """Ask the rules by cameras about cars whose track is not at hand: what they cannot answer, and whom they accuse.
+
+    Those have to be asked again with their track, which belongs to the evidence.
+    """
+    out, accused = Verdicts(), set()
+    asked = by_cameras(rules)
+    for vehicle_id in vehicle_ids:
+        told = _ask_all(asked, "vehicle", vehicle_day(None, None, facts, vehicle_id), facts, sources)
+        if told.findings:
+            accused.add(vehicle_id)
+        else:
+            out.add(told)
+    return out, accused
 
 
 def audit_trainees(facts: Facts, records: Iterable[SessionRecord], rules: Sequence[Rule], sources: Sources) -> Verdicts:
@@ -111,6 +146,7 @@ def vehicle_day(analysis: Analysis | None, k: int | None, facts: Facts, vehicle_
     sessions = facts.sessions.get(vehicle_id, ())
     feeds = facts.feeds.get(vehicle_id, ())
     heard = analysis if k is not None else None
+    cameras = facts.night.cameras
     return VehicleDay(
         day=facts.day,
         vehicle=vehicle,
@@ -131,6 +167,11 @@ def vehicle_day(analysis: Analysis | None, k: int | None, facts: Facts, vehicle_
         analysis=heard,
         k=k or 0,
         gap_ms=facts.recipe.gap_ms,
+        is_heard=heard is not None or vehicle_id in cameras.heard,
+        passages=cameras.passages.get(vehicle_id, ()),
+        conflict=cameras.conflicts.get(vehicle_id),
+        cases=cameras.crews.cases.get(vehicle_id, ()),
+        unseen_lessons=cameras.crews.unseen.get(vehicle_id, ()),
         trainings=() if heard is None else find_trainings(heard, k or 0, facts.places, sessions, facts.recipe),
     )
 
@@ -273,7 +314,7 @@ class _Case:
         out: dict[str, Any] = canonical(
             {
                 "inputs": row_inputs(track, seen.rows, sources.trace, sources.sha256),
-                "registers": {f: d for f, d in sources.sha256.items() if "/" not in f},
+                "registers": self.registers(),
                 "parameters": {
                     n: {"value": v.value, "unit": v.unit, "since": v.since, "source": v.source}
                     for n, v in self.values.items()
@@ -286,12 +327,18 @@ class _Case:
                 ],
                 "zone": self.zone(),
                 "rule": {"version": card.version, "basis": list(card.basis)},
+                **({"seen": list(seen.seen)} if seen.seen else {}),
                 **self.track(),
                 "recipe": self.facts.recipe.digest,
                 "versions": sources.versions,
             }
         )
         return out
+
+    def registers(self) -> dict[str, str]:
+        """Return the digests of the registers that the rule reads."""
+        read = {f: d for f, d in self.sources.sha256.items() if "/" not in f}
+        return {**read, **self.sources.witnessed} if self.rule.by_cameras else read
 
     def track(self) -> dict[str, Any]:
         """Return what is known of the track itself: whether it was matched to roads, and what another feed says."""

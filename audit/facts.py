@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from audit.day import NOTHING, UNKNOWN_SPREAD, Doubts, FeedBeside, FeedNight, Replay
+from audit.witness import CameraNight, Witnesses
 from trajectories.clock import ServiceDay
 from trajectories.intervals import Intervals, intersect, intervals, union
 from trajectories.passes import PassSpread
@@ -23,7 +24,7 @@ class NightFacts:
 
     `outages`: when each feed was down for everybody; `peers`: cars heard per feed; `feeds`: how each feed's positions
     fit; `suspect`: feeds whose positions are not trusted; `replays`: by vehicle; `beside`: by vehicle, other feeds that
-    report it.
+    report it; `cameras`: what checkpoint cameras tell.
     """
 
     outages: Mapping[str, Intervals] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class NightFacts:
     suspect: frozenset[str] = frozenset()
     replays: Mapping[str, tuple[Replay, ...]] = field(default_factory=dict)
     beside: Mapping[str, tuple[FeedBeside, ...]] = field(default_factory=dict)
+    cameras: CameraNight = field(default_factory=CameraNight)
 
     def passes_of(self, feeds: Sequence[str]) -> PassSpread:
         """Return how far apart the tracks of a car's feed pass one another."""
@@ -55,6 +57,7 @@ class Facts:
     damaged_trainees: frozenset[str] = frozenset()
     recipe: Recipe = field(default_factory=Recipe)
     night: NightFacts = field(default_factory=NightFacts)
+    witnesses: Witnesses = field(default_factory=Witnesses)
 
     def outages_of(self, vehicle_id: str) -> Intervals:
         """Return when the feed of a car was down; a car with several feeds is silent only when all are."""
@@ -76,8 +79,9 @@ class Facts:
         return out
 
     def doubts_of(self, vehicle_id: str) -> Doubts:
-        """Return the doubts about a car, with the datum of its feeds."""
-        doubts = self.doubts.get(vehicle_id, Doubts())
+        """Return the doubts about a car, with the datum of its feeds, and what cameras cannot tell of any."""
+        seen = self.witnesses
+        doubts = replace(self.doubts.get(vehicle_id, Doubts()), plates=seen.plate_doubt, crew=seen.crew_doubt)
         if any(name in self.night.suspect for name in self.feeds.get(vehicle_id, ())):
             return replace(doubts, positions="feed-datum")
         return doubts

@@ -49,7 +49,8 @@ class Observation:
     """What a rule saw. Rows count from the first fix of the vehicle's track; times are ms UTC, half-open.
 
     `measured` fills the card's explanation template; `margins` says by how much the decision was made (unit in
-    the key). `vehicle_id` names the car where the rule was asked about something else. The engine adds everything else.
+    the key). `seen`: what cameras saw, passage by passage, JSON-ready. `vehicle_id` names the car where the rule was
+    asked about something else. The engine adds everything else.
     """
 
     start_ms: int
@@ -64,6 +65,7 @@ class Observation:
     measured: Mapping[str, Any] = field(default_factory=dict)
     margins: Mapping[str, float] = field(default_factory=dict)
     excluded: tuple[Explanation, ...] = ()
+    seen: tuple[Mapping[str, Any], ...] = ()
     confidence: float | None = None
     confidence_basis: str = NOT_CALIBRATED
 

@@ -18,7 +18,7 @@ from audit.finding import NotAssessable, Observation
 SUBJECTS = ("vehicle", "trainee", "feed")
 UNITS = {
     "min": "min", "m": "m", "s": "s", "share": "share", "ratio": "times", "sessions": "sessions", "km": "km",
-    "deg": "deg",
+    "deg": "deg", "passages": "passages", "cameras": "cameras",
 }  # fmt: skip
 """The last word of a parameter's name says its unit."""
 
@@ -27,12 +27,16 @@ Assess = Callable[[Any, Any], Iterator[Observation | NotAssessable]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: its card, what it is asked about, and the function that sees."""
+    """One rule: its card, what it is asked about, and the function that sees.
+
+    `by_cameras`: it rests on what cameras tell of the whole night, and concerns exam cars, too.
+    """
 
     card: Card
     subject: str
     params: type[Any]
     assess: Assess
+    by_cameras: bool = False
     _resolved: dict[date, tuple[Any, dict[str, Value]] | None] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -118,7 +122,7 @@ def twins(name: str, coded: Mapping[str, Any], written: str) -> Rule:
         raise CardError(f"{name}.py and {name}.toml disagree: " + "; ".join(faults))
     assert isinstance(params, type)
     assert callable(assess)
-    return Rule(card, subject, params, assess)
+    return Rule(card, subject, params, assess, bool(coded.get("BY_CAMERAS", False)))
 
 
 def _faults_of(card: Card) -> Iterator[str]:

@@ -7,6 +7,7 @@ person's look, and only where it explains the passages far better than an error 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ P_CLOCK = 1e-2
 """One camera in a hundred whose clock jumps within the day."""
 P_FITS_BY_CHANCE = 0.05
 """If the clock had jumped, another car's passage would still fit its track by chance so often."""
+P_UNSEEN_PASS = 1e-3
+"""A car passes a given camera within a silence of its track so often."""
 P_SECOND_PICTURE = 0.02
 """A car that was read rightly is shot a second time so often."""
 P_SEEN_ON_FAKE = 0.02
@@ -35,9 +38,11 @@ class Traffic:
     """How often passages are to be expected: densities a camera and minute, and how often a camera reads a car.
 
     `per_car`: of one registered car; `strangers`: of all others; `detection`: by camera, the share of passes with a
-    passage; `fitting`: by camera and hour, how many passages fit the track of the car they name.
+    passage; `fitting`: by camera and hour, how many passages fit the track of the car they name; `minutes`: of the day
+    in which passages were shot.
     """
 
+    minutes: float
     per_car: float
     strangers: float
     detection: Mapping[str, float]
@@ -99,7 +104,7 @@ def explain(
     clone = math.log10(P_CLONE) + len(seen) * _log10(traffic.per_car)
     fake = clone - math.log10(P_CLONE) + math.log10(P_TAMPERED) + _fake_log10(confirmed, missed, traffic.detection)
     misread = sum(_misread_log10(witnesses(c), traffic) for c in seen)
-    log10 = {"clone": clone, "tampered": fake, "misread": misread, "clock": _clock_log10(seen, confirmed, traffic)}
+    log10 = {"clone": clone, "tampered": fake, "misread": misread, "clock": _clock_log10(seen, missed, traffic)}
     return Conflict(tuple(seen), log10, len(confirmed), len(missed))
 
 
@@ -123,13 +128,20 @@ def _fake_log10(confirmed: Sequence[str], missed: Sequence[str], detection: Mapp
     return seen + unseen
 
 
-def _clock_log10(seen: Sequence[CheckedPassage], confirmed: Sequence[str], traffic: Traffic) -> float:
-    """Return log10 P(the cameras' clocks jumped just then though other cars' passages of that hour fit)."""
-    total = 0.0
+def _clock_log10(seen: Sequence[CheckedPassage], missed: Sequence[str], traffic: Traffic) -> float:
+    """Return log10 P(cameras' clocks jumped just then, though other cars' passages of that hour fit).
+
+    Then each passage is of a drive past that camera at another time, which no passage records; where there is none
+    left, it must lie in a silence of the track. And the jump puts it at this minute among all.
+    """
+    total, spare = 0.0, Counter(missed)
     for camera_id, hour in {(c.passage.camera_id, c.t_ms // 3_600_000) for c in seen}:
         others = sum(traffic.fitting.get((camera_id, h), 0) for h in (hour - 1, hour, hour + 1))
-        passed = 0.0 if camera_id in confirmed else math.log10(0.1)  # a car on another round goes by, or not
-        total += math.log10(P_CLOCK) + passed + others * math.log10(P_FITS_BY_CHANCE)
+        total += math.log10(P_CLOCK) + others * math.log10(P_FITS_BY_CHANCE)
+    for c in seen:
+        spare[c.passage.camera_id] -= 1
+        total -= math.log10(traffic.minutes)
+        total += 0.0 if spare[c.passage.camera_id] >= 0 else math.log10(P_UNSEEN_PASS)
     return total
 
 

@@ -61,6 +61,11 @@ class CheckedPassage:
     clock: Clock
     is_read_so: bool = True
 
+    @property
+    def out_of_reach_m(self) -> float:
+        """How far out of reach the car was, in metres at top speed."""
+        return self.margin_s * FASTEST_MPS
+
 
 def windows(shot_ms: I8, offset_s: F8, sigma_s: F8, trusted: Mask) -> tuple[I8, I8, I8, I8]:
     """Return from when to when a passage may have been: (n,) ms each, for being there and for being elsewhere.

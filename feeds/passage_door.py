@@ -52,6 +52,26 @@ class PassageCount:
     candidates_kept: int = 0
     candidates_dropped: Counter[str] = field(default_factory=Counter)
 
+    def as_dict(self) -> dict[str, object]:
+        """Return the `passages` member of `run.json`; refused records are told there under `rows`."""
+        dropped = self.dropped + self.rejected
+        return {"read": self.read, "in_scope": self.kept, "dropped": dict(sorted(dropped.items()))}
+
+    def sightings(self) -> dict[str, object]:
+        """Return the counts of faces and candidates, for the coverage of `run.json`."""
+        return {
+            "faces": {
+                "read": self.faces_read,
+                "kept": self.faces_kept,
+                "dropped": dict(sorted(self.faces_dropped.items())),
+            },
+            "candidates": {
+                "read": self.candidates_read,
+                "kept": self.candidates_kept,
+                "dropped": dict(sorted(self.candidates_dropped.items())),
+            },
+        }
+
     def balances(self) -> bool:
         """Whether all three sums are right."""
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from audit.registry import Rule
 from feeds.bundle import Bundle, read_bundle
 from feeds.digest import bundle_digests
 from feeds.ledger import Ledger
+from feeds.passage_door import FOLDER, PassageCount
 from runs.assemble import assemble
 from runs.door import TrackDoor
 from runs.night import Night, audit_night
 from runs.office import rules_with
 from runs.progress import Progress, Stopwatch
 from runs.versions import versions
+from runs.witness import open_cameras
 from trajectories.recipe import Recipe
 
 EVIDENCE_FILES = frozenset(
@@ -29,6 +31,12 @@ EVIDENCE_FILES = frozenset(
     }
 )  # fmt: skip
 """What the rules on tracks read besides tracks; staff and cameras are not among it."""
+WITNESS_FILES = frozenset({"staff.csv", "cameras.geojson", "lookalikes.csv", "passages.ndjson"})
+"""What only the rules by cameras read, with the payloads in `passages/`."""
+
+
+def _is_witness(name: str) -> bool:
+    return name.removesuffix(".gz") in WITNESS_FILES or name.startswith(f"{FOLDER}/")
 
 
 @dataclass(slots=True)
@@ -44,15 +52,14 @@ class Audited:
     ledger: Ledger
     versions: dict[str, str]
     digests: Mapping[str, str]
+    passages: PassageCount = field(default_factory=PassageCount)
     watch: Stopwatch = field(default_factory=Stopwatch)
 
 
-def _warn(bundle: Bundle, door: TrackDoor, ledger: Ledger, day: date) -> None:
+def _warn(door: TrackDoor, ledger: Ledger, day: date) -> None:
     """Say what the audit does not look at, and why."""
     if not door.vehicles():
         ledger.warn(f"vehicles.csv: no vehicle is registered on {day.isoformat()}, so none is audited")
-    if any((bundle.folder / f"passages.ndjson{end}").is_file() for end in ("", ".gz")):
-        ledger.warn("passages.ndjson: not read yet: plate-conflict and the rules on people are not assessed")
 
 
 def audit_bundle(
@@ -77,11 +84,14 @@ def audit_bundle(
     with watch.measure("open"):
         door = TrackDoor(bundle, service_day, ledger)
         door.open()
-        _warn(bundle, door, ledger, day)
+        _warn(door, ledger, day)
         facts = assemble(bundle, service_day, door, Recipe())
+        cameras, witnesses = open_cameras(bundle, service_day, door, facts.places.plane)
+        facts = replace(facts, witnesses=witnesses)
     known = versions(rules)
     named = {f: d for f, d in digests.items() if f.startswith("tracks/") or f.removesuffix(".gz") in EVIDENCE_FILES}
-    sources = Sources(door.sources.trace, named, known)
-    night = audit_night(door, facts, rules, sources, progress, watch, jobs, only)
+    witnessed = {f: d for f, d in digests.items() if _is_witness(f)}
+    sources = Sources(door.sources.trace, named, known, witnessed)
+    night = audit_night(door, cameras, facts, rules, sources, progress, watch, jobs, only)
     findings = list(iter_sorted(night.verdicts.findings))
-    return Audited(bundle, whole, tuple(rules), door, night, findings, ledger, known, named, watch)
+    return Audited(bundle, whole, tuple(rules), door, night, findings, ledger, known, named, cameras.door.count, watch)

@@ -14,14 +14,24 @@ import numpy as np
 from audit.analysis import Motion, observe
 from audit.datum_check import MAX_CARS, check_feed, hypotheses
 from audit.day import Doubts, FeedBeside, FeedNight
-from audit.engine import Sources, Verdicts, audit_batch, audit_feeds, audit_trainees
+from audit.engine import (
+    Sources,
+    Verdicts,
+    ask_by_cameras,
+    audit_batch,
+    audit_feeds,
+    audit_trainees,
+    by_cameras,
+)
 from audit.facts import Facts, NightFacts
 from audit.finding import NotAssessed, Observation
 from audit.night import Presence, Trail, check_pairs, crossings_of, feed_outages, presences, replay_pairs, trail
 from audit.registry import Rule
 from audit.rules.feed_datum import best_other
+from checkpoints.camera_passes import CameraPasses
 from runs.door import CACHE_ROWS, Batch, TrackDoor
 from runs.progress import Progress, Stopwatch
+from runs.witness import CameraDesk, camera_night, with_cameras
 from trajectories.replay import Crossings
 from trajectories.side_by_side import Fixes, side_by_side
 
@@ -40,12 +50,13 @@ class Night:
 class Seen(NamedTuple):
     """What is kept of a batch for the facts of the night: when its cars were heard, and fingerprints of their tracks.
 
-    `older` are those of other days.
+    `older` are those of other days; `passes` are drives past cameras.
     """
 
     heard: list[Presence]
     crossings: Crossings
     older: Crossings | None
+    passes: CameraPasses
 
 
 @dataclass(slots=True)
@@ -70,6 +81,7 @@ class Survey:
 
 def audit_night(
     door: TrackDoor,
+    cameras: CameraDesk,
     facts: Facts,
     rules: Sequence[Rule],
     sources: Sources,
@@ -81,24 +93,30 @@ def audit_night(
     """Audit one service day. `only`: audit just these cars (the night facts still come from all).
 
     Every car is audited as it is read, by what is known then; once all were read, those are audited again that the
-    facts of the night concern (docs/decisions/0005-two-passes-over-batches.md).
+    facts of the night concern (docs/decisions/0005-two-passes-over-batches.md). The rules by cameras are asked at the
+    end only: they rest on clocks that all cars together tell.
     """
     with watch.measure("datum"):
         facts = replace(facts, night=datum_facts(door, facts, rules, progress))
     with watch.measure("audit"):
         survey = Survey(facts.day.date.isoformat())
-        verdicts = _audit(door, facts, rules, sources, progress, jobs, only, survey)
+        early = by_cameras(rules, wanted=False)
+        verdicts = _audit(door, cameras, facts, early, sources, progress, jobs, only, survey)
     with watch.measure("night"):
         before, facts = facts, _night_facts(door, facts, survey)
     door.read_strangers()
     facts = replace(facts, doubts=_with_lost_fixes(door, facts.doubts))
-    with watch.measure("again"):
-        concerned = _concerned(before, facts, verdicts)
-        verdicts = verdicts.without(concerned)
-        verdicts.add(_audit_again(door, facts, rules, sources, progress, concerned))
+    with watch.measure("cameras"):
+        facts = with_cameras(facts, camera_night(cameras, door, facts, survey.heard, verdicts.lessons, rules))
         listed = {v for cars in door.cars.values() for v in cars.values()}
-        silent = [v for v in sorted(facts.vehicles) if v not in listed and (only is None or v in only)]
-        verdicts.add(audit_batch(None, silent, facts, rules, sources))
+        wanted = [v for v in sorted(facts.vehicles) if only is None or v in only]
+        by_sight, accused = ask_by_cameras([v for v in wanted if v in listed], facts, rules, sources)
+    with watch.measure("again"):
+        concerned = _concerned(before, facts, verdicts) | accused
+        verdicts = verdicts.without(concerned)
+        verdicts.add(by_sight.without(concerned))
+        verdicts.add(_audit_again(door, facts, rules, sources, progress, concerned))
+        verdicts.add(audit_batch(None, [v for v in wanted if v not in listed], facts, rules, sources))
         verdicts.not_assessed += [n for n in _lost_cars(door, facts, rules) if only is None or n.vehicle_id in only]
         verdicts.add(audit_trainees(facts, verdicts.records, rules, sources))
         verdicts.add(audit_feeds(facts, rules, sources))
@@ -230,6 +248,7 @@ def _fixes(motion: Motion, k: int) -> Fixes:
 
 def _audit(
     door: TrackDoor,
+    cameras: CameraDesk,
     facts: Facts,
     rules: Sequence[Rule],
     sources: Sources,
@@ -240,12 +259,14 @@ def _audit(
 ) -> Verdicts:
     """Audit every car as it is read, and survey all batches."""
     out = Verdicts()
+    place = {v: i for i, v in enumerate(sorted(facts.vehicles))}
     progress.stage("audit", door.rows())
 
     def judge(batch: Batch) -> tuple[Motion, Seen, Verdicts]:
         motion = observe(batch.fleet, facts.places, facts.recipe)
         heard = presences(batch.fleet, facts.recipe.gap_ms, facts.feeds)
-        seen = Seen(heard, crossings_of(batch.fleet, motion.east_m, motion.north_m, 0), _older_crossings(batch, facts))
+        crossings = crossings_of(batch.fleet, motion.east_m, motion.north_m, 0)
+        seen = Seen(heard, crossings, _older_crossings(batch, facts), cameras.passes_of(motion))
         wanted = [v for v in batch.vehicle_ids if only is None or v in only]
         return motion, seen, audit_batch(motion, wanted, facts, rules, sources)
 
@@ -253,6 +274,7 @@ def _audit(
         for batch, (motion, seen, verdicts) in run(judge, door.batches()):
             door.count_flags([motion.fleet], batch.feed)
             survey.add(batch, seen)
+            cameras.add(batch, seen.passes, place)
             door.keep(batch, _needed_again(verdicts))
             out.add(verdicts)
             progress.advance(batch.fleet.n_fixes)

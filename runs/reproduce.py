@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from audit.crew import CREW_RULES
 from feeds.faults import Fault, UnusableInput
 from reports.geojson import feature
 from runs.audited import audit_bundle
@@ -56,9 +57,9 @@ def reproduce_findings(
 
 
 def _cars(wanted: dict[str, Feature], which: str) -> frozenset[str] | None:
-    """Return the cars to audit again; None (all) where a finding rests on several cars or on a feed."""
+    """Return the cars to audit again; None (all) where a finding rests on several cars, a feed or a whole night."""
     rules = {f["properties"]["rule"] for f in wanted.values()}
-    if which == "all" or rules & {"over-hours", "feed-datum"}:
+    if which == "all" or rules & {"over-hours", "feed-datum", *CREW_RULES}:
         return None
     return frozenset(f["properties"]["vehicle_id"] for f in wanted.values())
 
