@@ -31,7 +31,7 @@ from audit.rules.feed_datum import best_other
 from checkpoints.camera_passes import CameraPasses
 from runs.door import CACHE_ROWS, Batch, TrackDoor
 from runs.progress import Progress, Stopwatch
-from runs.witness import CameraDesk, camera_night, with_cameras
+from runs.witness import CameraDesk
 from trajectories.replay import Crossings
 from trajectories.side_by_side import Fixes, side_by_side
 
@@ -107,7 +107,7 @@ def audit_night(
     door.read_strangers()
     facts = replace(facts, doubts=_with_lost_fixes(door, facts.doubts))
     with watch.measure("cameras"):
-        facts = with_cameras(facts, camera_night(cameras, door, facts, survey.heard, verdicts.lessons, rules))
+        facts = camera_facts(cameras, door, facts, survey.heard, verdicts.lessons, rules)
         listed = {v for cars in door.cars.values() for v in cars.values()}
         wanted = [v for v in sorted(facts.vehicles) if only is None or v in only]
         by_sight, accused = ask_by_cameras([v for v in wanted if v in listed], facts, rules, sources)
