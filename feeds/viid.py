@@ -2,8 +2,8 @@
 
 Of a MotorVehicle nothing is read but its id, tollgate, time, plate (number, class, colour, reliability), direction and
 lane; of a Face nothing but its id (to tell repeats), picture id, place, time, seat, similarity and `IDNumber`, and of
-its sub-images the type, which tells the seat. Name, sex, age, ethnicity, nationality, job, dress, pictures, features and
-storage addresses are never looked at, whatever a payload holds (formats.md 8.2).
+its sub-images the type, which tells the seat. Name, sex, age, ethnicity, nationality, job, dress, pictures, features
+and storage addresses are never looked at, whatever a payload holds (formats.md 8.2).
 
 **Who a face is.** The product knows people by a register's key, which is never an identity number nor derived from one.
 What a face carries in `IDNumber` is therefore used in two ways only, in memory, and forgotten:

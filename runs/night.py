@@ -31,7 +31,7 @@ from audit.rules.feed_datum import best_other
 from checkpoints.camera_passes import CameraPasses
 from runs.door import CACHE_ROWS, Batch, TrackDoor
 from runs.progress import Progress, Stopwatch
-from runs.witness import CameraDesk
+from runs.witness import CameraDesk, camera_facts
 from trajectories.replay import Crossings
 from trajectories.side_by_side import Fixes, side_by_side
 
