@@ -16,6 +16,7 @@ from checkpoints.decision import best_of_each, decide, is_lead
 from checkpoints.observation import Observation
 from checkpoints.occasion import Capture, Verdict, one_per_camera
 from checkpoints.passage import Candidate, Seat
+from checkpoints.photo_history import poor_photos
 from checkpoints.posterior import judge_many
 from checkpoints.priors import Priors
 from checkpoints.score_fit import Fitted, fit
@@ -56,13 +57,15 @@ def judge_crews(
     pi_s: float,
 ) -> CrewNight:
     """Judge all lessons of a night. `levels`: the false discovery rate by rule; `pi_s`: see `checkpoints.priors`."""
-    fitted = fit(list(observations(desk)), scale.threshold, scale.top_k, scale.score_range)
+    learnt = list(observations(desk))
+    fitted = fit(learnt, scale.threshold, scale.top_k, scale.score_range)
     desk = replace(desk, drivers=_drivers(desk, fitted.model))
     held = {
         (v, lesson.number): (lesson, desk.seated(v, lesson)) for v, found in desk.lessons.items() for lesson in found
     }
     occasions = [desk.occasion(v, lesson, seated, wrong_car) for (v, _), (lesson, seated) in held.items() if seated]
-    priors = Priors(n_enrolled=len(desk.roster.everybody), pi_s=pi_s)
+    photos = poor_photos(learnt, fitted.model)
+    priors = Priors(n_enrolled=len(desk.roster.everybody), pi_s=pi_s, poor_photo=photos)
     verdicts = judge_many(occasions, fitted.model, priors, lookalikes, least=0.5)
     by_key = {f"{v}/{n}": (v, *rest) for (v, n), rest in held.items()}
     told: dict[str, list[Case]] = {}

@@ -32,6 +32,7 @@ from audit.facts import Facts, NightFacts
 from audit.finding import Finding
 from audit.night import check_pairs, crossings_of, feed_outages, presences, replay_pairs, trail
 from audit.registry import Rule, load_rules
+from audit.witness import Witnesses
 from geo.datum import Datum, from_wgs84, to_wgs84
 from geo.plane import LocalPlane
 from trajectories.clock import LocalTime, ServiceDay
@@ -284,6 +285,7 @@ class World:
     doubts: Doubts = field(default_factory=Doubts)
     damaged_trainees: frozenset[str] = frozenset()
     night: NightFacts = field(default_factory=lambda: NightFacts(peers={"amap": 3}))
+    witnesses: Witnesses = Witnesses(plate_doubt=None, crew_doubt=None)
 
     @cached_property
     def places(self) -> Places:
@@ -311,6 +313,7 @@ class World:
             doubts={v.vehicle_id: self.doubts for v in self.vehicles},
             damaged_trainees=self.damaged_trainees,
             night=self.night,
+            witnesses=self.witnesses,
         )
 
     def audit(self, rules: Sequence[Rule] | None = None) -> Verdicts:
