@@ -20,6 +20,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from secrets import token_bytes
 
 from checkpoints.passage import Candidate, Face, Passage, Reading
 from checkpoints.plates import PlateBook, log_likelihood, normalised
@@ -109,6 +111,8 @@ class PassageDoor:
         self.count = PassageCount()
         self._kept: dict[str, frozenset[str]] = {}
         self._gone: set[str] = set()
+        self._hidden: set[bytes] = set()
+        self._key = token_bytes(32)
         self._told: Counter[str] = Counter()
         self._accounts: dict[str, Account] = {}
 
@@ -154,7 +158,7 @@ class PassageDoor:
             self._reject_raw(raw, "unknown-camera", "camera_id")
             return None
         passage_id = _safe_id(raw, plate, is_registered=vehicle_id is not None)
-        if passage_id in self._kept or passage_id in self._gone:
+        if self._is_repeat(raw.passage_id, passage_id):
             self._reject_raw(raw, "duplicate-key", "passage_id")
             return None
         self._keep(raw, passage_id)
@@ -170,6 +174,15 @@ class PassageDoor:
             raw.file,
             raw.row,
         )
+
+    def _is_repeat(self, told: str, passage_id: str) -> bool:
+        """Whether a kept passage has this id; of an id that is not kept as told, a keyed digest is remembered."""
+        if passage_id == told:
+            return passage_id in self._kept or passage_id in self._gone
+        digest = blake2b(told.encode("utf-8", "replace"), key=self._key).digest()
+        is_repeat = digest in self._hidden
+        self._hidden.add(digest)
+        return is_repeat
 
     def _scope(self, raw: RawPassage, plate: str) -> tuple[str | None, tuple[Reading, ...], str | None]:
         """The car that the plate names, those it may be, and why the record is dropped, None where it is not."""
