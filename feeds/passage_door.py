@@ -36,6 +36,8 @@ NO_PLATE = frozenset(
     ("", "车牌", "无车牌", "无牌", "无号牌", "无牌车", "未识别", "未知", "无", "UNKNOWN", "NONE", "NULL", "NOPLATE")
 )
 """What cameras write where they read no plate, as `normalised` returns it."""
+_LEAST_SERIAL = 4
+"""Characters without the province; fewer tell no plate."""
 _IDENTITY_NUMBER = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx](?![0-9])")
 
 
@@ -282,8 +284,13 @@ def _account_name(file: str) -> str:
 
 
 def _safe_id(raw: RawPassage, plate: str, *, is_registered: bool) -> str:
-    """The record's own name, or its place where the name tells an unregistered plate or an identity number."""
-    tells_plate = not is_registered and plate in normalised(raw.passage_id)
-    if tells_plate or _IDENTITY_NUMBER.search(raw.passage_id):
-        return f"{raw.file}#{raw.row}"
-    return raw.passage_id
+    """The record's own name, or its place where the name may tell a plate, a person's name or an identity number.
+
+    Names of records are ASCII; other characters are those of a plate or a person.
+    """
+    told = raw.passage_id
+    serial = "".join(character for character in plate if character.isascii())
+    tells_plate = not is_registered and len(serial) >= _LEAST_SERIAL and serial in normalised(told)
+    if told.isascii() and not tells_plate and not _IDENTITY_NUMBER.search(told):
+        return told
+    return f"{raw.file}#{raw.row}"
