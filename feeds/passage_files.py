@@ -36,8 +36,18 @@ def read_passages(
     1400 payloads to register's keys; without one they lead to nobody. Raises `UnusableInput` where `passages.ndjson`
     lies there both plain and gzipped.
     """
+    return tuple(stream_passages(folder, local, scale, door, crosswalk))
+
+
+def stream_passages(
+    folder: Path, local: LocalTime, scale: Scale, door: PassageDoor, crosswalk: Crosswalk | None = None
+) -> Iterator[Passage]:
+    """Yield the same one by one."""
     context = ViidContext(local, scale, door.enrolled, crosswalk)
-    return tuple(p for item in _items(folder, context, door.ledger) if (p := door.take(item)) is not None)
+    for item in _items(folder, context, door.ledger):
+        passage = door.take(item)
+        if passage is not None:
+            yield passage
 
 
 def _items(folder: Path, context: ViidContext, ledger: Ledger) -> Iterator[Item]:

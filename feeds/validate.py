@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from feeds.bundle import survey_bundle
+from checkpoints.plates import PlateBook
+from feeds.bundle import Bundle, survey_bundle
 from feeds.faults import Fault, UnusableInput
 from feeds.ledger import Ledger, Reject, SourceFiles
+from feeds.passage_door import PassageDoor
+from feeds.passage_files import stream_passages
+from feeds.passage_raw import Scale
 from feeds.track_feed import open_track_feed
+
+_ALL_TIMES_MS = (-(10**15), 10**15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Report:
 
 
 def validate_bundle(folder: Path) -> Report:
-    """Read everything in a bundle, its tracks too, and report; never raises for bad input."""
+    """Read everything in a bundle, its tracks and passages too, and report; never raises for bad input."""
     ledger = Ledger()
     survey = survey_bundle(folder, ledger)
     faults = list(survey.faults)
@@ -44,7 +50,25 @@ def validate_bundle(folder: Path) -> Report:
             open_track_feed(folder, feed, survey.bundle.config.local, ledger, SourceFiles()).read()
         except UnusableInput as trouble:
             faults.extend(trouble.faults)
+    try:
+        _look_through_passages(survey.bundle, ledger)
+    except UnusableInput as trouble:
+        faults.extend(trouble.faults)
     return Report(tuple(faults), tuple(ledger.rejects), survey.row_faults, tuple(ledger.warnings), ledger.rows())
+
+
+def _look_through_passages(bundle: Bundle, ledger: Ledger) -> None:
+    """Take the records of all days through a door that is open on all of them; none is kept."""
+    door = PassageDoor(
+        PlateBook.build((car.vehicle_id, car.plate, car.plate_class) for car in bundle.vehicles),
+        {role.person_id for role in bundle.staff},
+        {camera.camera_id for camera in bundle.cameras},
+        *_ALL_TIMES_MS,
+        ledger,
+        face_join=False,  # faces were looked through before the door; there is no need of anybody behind it
+    )
+    for _ in stream_passages(bundle.folder, bundle.config.local, Scale.of(bundle.config.matcher), door):
+        pass
 
 
 def _is_about(fault: Fault, feed: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from feeds.faults import UnusableInput
 from feeds.ledger import Ledger
 from feeds.validate import validate_bundle
 from tests.feeds.bundle_maker import CONFIG, FILES, collection, ground, make_bundle, site, with_row
+from tests.feeds.passage_makers import line, ndjson
 
 
 def test_a_good_bundle_has_nothing_to_tell(tmp_path: Path) -> None:
@@ -74,6 +76,32 @@ def test_every_bad_field_of_a_rejected_row_is_told_and_the_row_counts_once(tmp_p
 def test_tracks_are_looked_through_too(tmp_path: Path) -> None:
     report = validate_bundle(make_bundle(tmp_path, {"tracks/terminal/T2.csv": "what,is,this\n1,2,3\n"}))
     assert {fault.file for fault in report.faults} == {"tracks/terminal/T2.csv"}
+
+
+def test_cameras_look_alikes_and_passages_are_looked_through_too(tmp_path: Path) -> None:
+    point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [117.0, 36.6]}}
+    changes: dict[str, str | bytes | None] = {
+        "cameras.geojson": collection(point | {"properties": {"camera_id": "C1"}}, point | {"properties": {}}),
+        "lookalikes.csv": "person_id_a,person_id_b,score\nP1,P2,high\n",
+        "passages.ndjson": ndjson(line(), line(passage_id="K2", camera_id="C9"), line(plate="鲁B84710"), "{"),
+    }
+    report = validate_bundle(make_bundle(tmp_path, changes))
+    assert report.is_usable
+    assert [(reject.file, reject.row, reject.field) for reject in report.rejects] == [
+        ("cameras.geojson", 2, "camera_id"),
+        ("lookalikes.csv", 1, "score"),
+        ("passages.ndjson", 2, "camera_id"),
+        ("passages.ndjson", 4, ""),
+    ]
+    assert report.rows["passages.ndjson"] == {
+        "read": 4, "kept": 1, "flagged": {}, "rejected": {"not-json": 1, "out-of-scope": 1, "unknown-camera": 1},
+    }  # fmt: skip
+
+
+def test_passages_plain_and_gzipped_are_a_fault(tmp_path: Path) -> None:
+    changes: dict[str, str | bytes | None] = {"passages.ndjson": b"", "passages.ndjson.gz": gzip.compress(b"")}
+    (fault,) = validate_bundle(make_bundle(tmp_path, changes)).faults
+    assert (fault.file, fault.code) == ("passages.ndjson", "two-files")
 
 
 def test_bytes_changed_at_random_never_make_it_stumble(tmp_path: Path) -> None:
