@@ -38,6 +38,7 @@ NO_PLATE = frozenset(
 """What cameras write where they read no plate, as `normalised` returns it."""
 _LEAST_SERIAL = 4
 """Characters without the province; fewer tell no plate."""
+_NO_FLAGS: frozenset[str] = frozenset()
 _IDENTITY_NUMBER = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx](?![0-9])")
 
 
@@ -113,6 +114,8 @@ class PassageDoor:
         self.count = PassageCount()
         self._kept: dict[str, frozenset[str]] = {}
         self._gone: set[str] = set()
+        self._near_registered: dict[str, tuple[Reading, ...]] = {}
+        self._one = {name: name for name in (*self.cameras, *self.enrolled)}  # one text for all passages, not one each
         self._hidden: set[bytes] = set()
         self._key = token_bytes(32)
         self._told: Counter[str] = Counter()
@@ -166,7 +169,7 @@ class PassageDoor:
         self._keep(raw, passage_id)
         return Passage(
             passage_id,
-            raw.camera_id,
+            self._one[raw.camera_id],
             raw.shot_ms,
             vehicle_id,
             others,
@@ -200,15 +203,23 @@ class PassageDoor:
     def _readings(self, plate: str, plate_class: str | None) -> tuple[str | None, tuple[Reading, ...]]:
         """The car that the plate names as read, and those it may be; two cars of one plate are both of the latter."""
         vehicle_id = self.book.exact(plate, plate_class)
-        near = self.book.near(plate)
+        near = self._near(plate)
         if vehicle_id is not None or plate not in self.book.plates:
             return vehicle_id, near
         fitting = [v for v, known in self.book.plates[plate] if plate_class is None or known == plate_class]
         as_read = log_likelihood(plate, plate)
         return None, (*(Reading(v, as_read) for v in sorted(fitting)), *near) if fitting else ()
 
+    def _near(self, plate: str) -> tuple[Reading, ...]:
+        """As `book.near`; answers are remembered for registered plates alone."""
+        if plate not in self.book.plates:
+            return self.book.near(plate)
+        if plate not in self._near_registered:
+            self._near_registered[plate] = self.book.near(plate)
+        return self._near_registered[plate]
+
     def _keep(self, raw: RawPassage, passage_id: str) -> None:
-        flags = raw.flags | frozenset(raw.lost_faces)
+        flags = raw.flags | frozenset(raw.lost_faces) or _NO_FLAGS
         self._kept[passage_id] = flags
         self.count.kept += 1
         account = self._account(raw.file)
@@ -227,7 +238,8 @@ class PassageDoor:
         return tuple(self._face(face) for face in raw.faces)
 
     def _face(self, face: RawFace) -> Face:
-        candidates = tuple(Candidate(p, score) for p, score in face.candidates if p is not None and p in self.enrolled)
+        known = ((p, score) for p, score in face.candidates if p is not None and p in self.enrolled)
+        candidates = tuple(Candidate(self._one[person_id], score) for person_id, score in known)
         self.count.candidates_kept += len(candidates)
         if len(candidates) < len(face.candidates):
             self.count.candidates_dropped["not-enrolled"] += len(face.candidates) - len(candidates)
