@@ -49,9 +49,6 @@ def untold_crew(day: VehicleDay, *, declared_only: bool) -> Iterator[NotAssessab
     for lesson in day.unseen_lessons:
         if lesson.session is not None or not declared_only:
             yield NotAssessable(lesson.start_ms, lesson.end_ms, "few-sightings")
-    for case in day.cases:
-        if "model-misfit" in case.verdict.barred and (case.lesson.session is not None or not declared_only):
-            yield NotAssessable(case.lesson.start_ms, case.lesson.end_ms, "model-misfit")
 
 
 def accepted(day: VehicleDay, rule: str, least_cameras: float) -> Iterator[Case]:

@@ -47,6 +47,11 @@ class CrewNight:
     unseen: Mapping[str, tuple[Lesson, ...]] = field(default_factory=dict)
     fitted: Fitted | None = None
 
+    @property
+    def doubt(self) -> str | None:
+        """Why nothing can be said of any crew: the model was learnt from too little, or does not fit."""
+        return None if self.fitted is None or self.fitted.model.trusted else "model-misfit"
+
 
 def judge_crews(
     desk: Desk,

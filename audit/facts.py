@@ -81,7 +81,8 @@ class Facts:
     def doubts_of(self, vehicle_id: str) -> Doubts:
         """Return the doubts about a car, with the datum of its feeds, and what cameras cannot tell of any."""
         seen = self.witnesses
-        doubts = replace(self.doubts.get(vehicle_id, Doubts()), plates=seen.plate_doubt, crew=seen.crew_doubt)
+        crew = seen.crew_doubt or self.night.cameras.crews.doubt
+        doubts = replace(self.doubts.get(vehicle_id, Doubts()), plates=seen.plate_doubt, crew=crew)
         if any(name in self.night.suspect for name in self.feeds.get(vehicle_id, ())):
             return replace(doubts, positions="feed-datum")
         return doubts

@@ -140,8 +140,8 @@ def _closest(
                     if d > near_m:
                         continue
                     row = under_way[c]
-                    is_same = row >= 0 and near_till[c] == i
-                    near_till[c] = j
+                    is_same = row >= 0 and near_till[c] == i and came <= 0.0
+                    near_till[c] = j if left >= 1.0 else -1  # it left in between: coming back is another pass
                     if is_same:
                         at[row, 5] = t_ms[i] + round(left * dt)
                         if d >= how[row, 0]:

@@ -1,7 +1,7 @@
 """Cameras on the roads of the tests' city, and what they shoot of the cars that drive there.
 
 The instructors' faces are drawn from one matcher (genuine scores about 0.82, its threshold 0.55), so that the night's
-model is learnt as in a real night: from twenty other lessons, without labels.
+model is learnt as in a real night: from eight other lessons, without labels.
 
     C1 .. C8 stand on R1, in its order; D1 .. D8 on R2
 """
@@ -27,7 +27,7 @@ from audit.witness import Witnesses
 from checkpoints.camera_passes import Sites, camera_passes
 from checkpoints.passage import Candidate, Face, Passage, Seat
 from checkpoints.plates import PlateBook
-from tests.rules.world import DATE, DAY, OTHER_ROUTE, ROUTE, Drive, Point, World, at, fleet_of, session, vehicle
+from tests.rules.world import DATE, DAY, OTHER_ROUTE, ROUTE, Drive, Point, World, fleet_of, session, vehicle
 from trajectories.recipe import Recipe
 from zones.register import Role, StaffRole, Vehicle
 
@@ -36,8 +36,8 @@ CAMERAS: dict[str, Point] = {
     **{f"C{i}": (float(east), float(north)) for i, (east, north) in enumerate(ON_THE_ROUND, 1)},
     **{f"D{i}": (east + 2500.0, north + 500.0) for i, (east, north) in enumerate(ON_THE_ROUND, 1)},
 }
-TEACHERS = tuple(f"A{i:02d}" for i in range(1, 13))
-OTHERS = tuple(f"B{i:02d}" for i in range(1, 13))
+TEACHERS = tuple(f"A{i:02d}" for i in range(1, 61))
+OTHERS = tuple(f"B{i:02d}" for i in range(1, 61))
 OFFICERS = tuple(f"O{i:02d}" for i in range(1, 9))
 STAFF = (
     *(StaffRole(p, Role.INSTRUCTOR, "S1", None) for p in TEACHERS),
@@ -158,18 +158,16 @@ def road_lesson(start: str, rounds: int, seed: int, line: Sequence[Point] = ROUT
 
 @cache
 def crowd() -> Film:
-    """Twenty-four lessons in which everybody is who was declared: what the night's model is learnt from."""
+    """Eight lessons in which everybody is who was declared: what the night's model is learnt from."""
     drives, sessions, vehicles, shots = {}, [], [car("V1", 1), car("V2", 2)], []
-    for n in range(12):
+    for n in range(8):
         school, zone, line = ("S1", "R1", ROUTE) if n % 2 == 0 else ("S2", "R2", OTHER_ROUTE)
-        vehicle_id, person = f"V{n + 10}", (TEACHERS if school == "S1" else OTHERS)[n // 2 + 4]
-        hour = 6 + n // 2
-        drives[vehicle_id] = road_lesson(f"{hour}:{5 * (n % 2):02d}", 8 if school == "S1" else 10, n + 20, line)
-        end = at(f"{hour}:55")
-        told = session(f"{hour}:00", f"{hour}:55", zone, 3, session_id=f"K{n + 10}", vehicle_id=vehicle_id)
-        sessions.append(replace(told, instructor_id=person, trainee_id=f"L{n + 10}", end_ms=end))
+        vehicle_id, person = f"V{n + 10}", (TEACHERS if school == "S1" else OTHERS)[n // 2]
+        drive = drives[vehicle_id] = road_lesson(f"{6 + n // 2}:00", 3, n + 20, line)
+        more = {"session_id": f"K{n + 10}", "vehicle_id": vehicle_id, "instructor_id": person, "trainee_id": f"L{n}"}
+        sessions.append(session(f"{6 + n // 2}:00", f"{6 + n // 2}:25", zone, 3, **more))
         vehicles.append(car(vehicle_id, n + 10, school=school))
-        shots += shots_of(vehicle_id, drives[vehicle_id], person, n + 40)
+        shots += shots_of(vehicle_id, drive, person, n + 40)
     return Film(World(drives, sessions, vehicles=vehicles, doubts=Doubts()), shots)
 
 
@@ -178,3 +176,10 @@ def joined(drive: Drive, shots: Sequence[Shot], sessions: Sequence[Any] = (), **
     base = crowd()
     world = replace(base.world, drives={**base.world.drives, "V1": drive}, sessions=[*base.world.sessions, *sessions])
     return replace(base, world=world, shots=[*base.shots, *shots], **more)
+
+
+def taught_by(person: str | None, declared: str | None = "A01", score: float = 0.82, **more: Any) -> Film:
+    """V1's lesson on R1 from 12:00 to 12:25: who is declared, and who is seen beside the trainee by eight cameras."""
+    drive = road_lesson("12:00", 3, 99)
+    told = [session("12:00", "12:25", "R1", 3, instructor_id=declared)] if declared else []
+    return joined(drive, shots_of("V1", drive, person, 98, score), told, **more)

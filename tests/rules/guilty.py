@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 
 from geo.datum import Datum
+from tests.rules.filmed import Shot, joined, taught_by
 from tests.rules.world import (
     HOME,
     NOWHERE,
@@ -14,6 +15,7 @@ from tests.rules.world import (
     Drive,
     SentAgain,
     World,
+    at,
     checked,
     session,
     surveyed,
@@ -87,6 +89,23 @@ def feed_datum() -> World:
     return checked(World(drives, sessions), Datum.WGS84, Datum.GCJ02)
 
 
+def plate_conflict() -> World:
+    """V1 stands at home all morning; two cameras 3 and 4 km away read its plate three times."""
+    home = Drive("8:00", HOME).park_until("12:00")
+    seen = (("D3", "9:00"), ("D6", "9:20"), ("D3", "9:40"))
+    return joined(home, [Shot(camera, at(clock), "V1") for camera, clock in seen]).watched()
+
+
+def safety_officer_instructing() -> World:
+    """In a declared lesson on R1 eight cameras see an exam safety officer beside the trainee."""
+    return taught_by("O01").watched()
+
+
+def instructor_substitution() -> World:
+    """The same with another instructor of the school than the declared one."""
+    return taught_by("A20").watched()
+
+
 MAKERS: dict[str, Callable[[], World]] = {
     "off-zone-training": off_zone_training,
     "off-route": off_route,
@@ -98,6 +117,9 @@ MAKERS: dict[str, Callable[[], World]] = {
     "replayed-track": replayed_track,
     "over-hours": over_hours,
     "feed-datum": feed_datum,
+    "plate-conflict": plate_conflict,
+    "safety-officer-instructing": safety_officer_instructing,
+    "instructor-substitution": instructor_substitution,
 }
 
 

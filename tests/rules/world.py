@@ -285,7 +285,7 @@ class World:
     doubts: Doubts = field(default_factory=Doubts)
     damaged_trainees: frozenset[str] = frozenset()
     night: NightFacts = field(default_factory=lambda: NightFacts(peers={"amap": 3}))
-    witnesses: Witnesses = Witnesses(plate_doubt=None, crew_doubt=None)
+    witnesses: Witnesses = field(default_factory=lambda: Witnesses(plate_doubt=None, crew_doubt=None))
 
     @cached_property
     def places(self) -> Places:
