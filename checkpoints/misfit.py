@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr
 
-from checkpoints.observation import Observation, declared_rows, decoy_rows, n_comparisons
+from checkpoints.observation import Observation, declared_rows, decoy_scores, n_comparisons
 from checkpoints.score_model import F8, SATURATED, Component, Rows, ScoreModel
 
 DRIFT_SD = 0.3
@@ -93,11 +92,7 @@ def _genuine(model: ScoreModel, observations: Sequence[Observation]) -> tuple[fl
 
 def _genuine_below(model: ScoreModel, rows: Rows, x: F8 | float) -> F8:
     q = model.poor_share
-    return (1.0 - q) * _below(model.genuine, x, rows.lift) + q * _below(model.poor, x, rows.lift)
-
-
-def _below(kind: Component, x: F8 | float, lift: F8) -> F8:
-    return np.asarray(ndtr((x - kind.mean - lift) / kind.sd), dtype=np.float64)
+    return (1.0 - q) * model.genuine.below(x, rows.lift) + q * model.poor.below(x, rows.lift)
 
 
 def _impostor(
@@ -107,15 +102,15 @@ def _impostor(
     top = model.genuine.mean - 2.0 * model.genuine.sd
     tau = model.unit(model.threshold)
     top = top if top > tau + model.impostor.sd / 2 else math.inf
-    rows = decoy_rows(observations, model)
-    seen = ~np.isnan(rows.x) & (rows.x < top) & (rows.x >= rows.limit)
-    none = np.zeros(int(seen.sum()))
-    ends = _below(model.impostor, np.full_like(none, top), none)
-    start = _below(model.impostor, rows.limit[seen], none)
-    u = np.clip((_below(model.impostor, rows.x[seen], none) - start) / np.maximum(ends - start, 1e-300), 0.0, 1.0)
-    n = int(np.unique(rows.pair[seen]).size)
+    x, limit, pair = decoy_scores(observations, model)
+    under = x < top
+    ends, start = model.impostor.below(top), model.impostor.below(limit[under])
+    u = np.clip((model.impostor.below(x[under]) - start) / np.maximum(ends - start, 1e-300), 0.0, 1.0)
+    # The last name of a full list is its own limit: it says where the others begin, and nothing of the shape.
+    u = u[((x > limit) | (limit <= tau))[under]]
+    n = int(np.unique(pair[under]).size)
     expected = sum(n_comparisons(one) for one in observations) * _tail(model.impostor, tau, top, 0.0)
-    ratio = float(seen.sum()) / expected if expected > 0.0 else 1.0
+    ratio = float(under.sum()) / expected if expected > 0.0 else 1.0
     chance = 3.0 * math.sqrt(TWICE * expected) / expected if expected > 0.0 else math.inf
     low, high = (
         _tail(model.impostor, tau, top, d) / max(_tail(model.impostor, tau, top, 0.0), 1e-300)
@@ -126,8 +121,8 @@ def _impostor(
 
 def _tail(kind: Component, tau: float, top: float, drift_sd: float) -> float:
     """P(an impostor's score between the threshold and `top`), the mean moved by so many standard deviations."""
-    z = (tau - kind.mean) / kind.sd - drift_sd
-    return float(ndtr(-z) - ndtr(-((top - kind.mean) / kind.sd - drift_sd)))
+    drift = drift_sd * kind.sd
+    return float(kind.below(top - drift) - kind.below(tau - drift))
 
 
 def _shown_ranks(below: F8, hidden: F8, x: F8, at_end: F8) -> F8:

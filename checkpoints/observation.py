@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from checkpoints.occasion import Capture, one_per_camera
-from checkpoints.score_model import SEAT_ASTRAY, Rows, ScoreModel
+from checkpoints.score_model import F8, SEAT_ASTRAY, Rows, ScoreModel
 
 I8 = npt.NDArray[np.int64]
 
@@ -81,6 +81,19 @@ def decoy_rows(observations: Sequence[Observation], model: ScoreModel) -> Rows:
             captures.append(one.kept)
             scores.append([c.scores.get(person) for c in one.kept])
     return _rows(captures, scores, model)
+
+
+def decoy_scores(observations: Sequence[Observation], model: ScoreModel) -> tuple[F8, F8, I8]:
+    """Return the shown scores of decoys, where each list ends, and the number of the pair, on the 0..1 scale."""
+    flat = [
+        (model.unit(score), model.unit(model.limit(capture.scores)), i)
+        for i, (one, person) in enumerate((one, person) for one in observations for person in one.decoy_hits)
+        for capture in one.kept
+        for who, score in capture.scores.items()
+        if who == person
+    ]
+    table = np.array(flat, dtype=np.float64).reshape(-1, 3)
+    return table[:, 0], table[:, 1], table[:, 2].astype(np.int64)
 
 
 def _rows(captures: Sequence[Sequence[Capture]], scores: Sequence[Sequence[float | None]], model: ScoreModel) -> Rows:

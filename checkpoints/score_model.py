@@ -61,6 +61,10 @@ class Component(NamedTuple):
         """Spread of one capture of any pair."""
         return math.hypot(self.pair_sd, self.error_sd)
 
+    def below(self, x: F8 | float, lift: F8 | float = 0.0) -> F8:
+        """Return P(a capture of any pair scores below x)."""
+        return np.asarray(ndtr((np.asarray(x) - self.mean - lift) / self.sd), dtype=np.float64)
+
 
 class Rows(NamedTuple):
     """Captures of pairs (a person held against the one in the seat), one row each; rows of a pair lie together.
@@ -145,8 +149,8 @@ class ScoreModel:
     def _part(self, rows: Rows, q: F8, bounded: bool) -> PairLogs:
         """The ratios of one piece of rows."""
         still = np.zeros_like(rows.lift)
-        as_genuine = density(rows, (self.genuine.mean + rows.lift)[:, None], self.genuine.sd)[:, 0]
-        as_impostor = density(rows, np.full((rows.x.size, 1), self.impostor.mean), self.impostor.sd)[:, 0]
+        as_genuine = marginal(rows, self.genuine, rows.lift)
+        as_impostor = marginal(rows, self.impostor, still)
         odd = max(self.odd_share, 1.0 / (self.n_impostor + 1)) if bounded else 0.0
         strange = np.maximum(rows.astray, 1.0 / (self.n_genuine + 1) if bounded else 0.0)
         other = Outlier(as_impostor, strange)
@@ -181,6 +185,11 @@ def density(rows: Rows, centre: F8, sd: float) -> F8:
     full = ~silent & (rows.x >= SATURATED)
     out[full] = log_ndtr((centre[full] - SATURATED) / sd)
     return np.asarray(out, dtype=np.float64)
+
+
+def marginal(rows: Rows, kind: Component, lift: F8) -> F8:
+    """Return the log density of each row by itself, whatever pair it is of."""
+    return density(rows, (kind.mean + lift)[:, None], kind.sd)[:, 0]
 
 
 def nodes_of(kind: Component) -> tuple[F8, F8]:
