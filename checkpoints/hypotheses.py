@@ -197,7 +197,7 @@ class Scene:
         return math.log(p) if p > 0.0 else -math.inf
 
     def _capped(self, person: str, log_uncapped: float) -> tuple[float, str]:
-        """The log ratio under all caps, and the one that took most of it."""
+        """The log ratio under all caps, and the outermost that bound: what an inner one took would have gone anyway."""
         n = sum(person in one.capture.scores for one in self.pairs.captures)
         seen = self._lr[person]
         seats = (self.pairs.occasion.declared, *self.pairs.rightful)
@@ -205,9 +205,11 @@ class Scene:
         alone = seen - as_other
         wrong = self._log_p_wrong_car(person, n)
         capped = -_log_sum((-alone, wrong))
-        taken = {"data": log_uncapped - seen, "look-alike": as_other, "wrong-car": alone - capped}
-        cap = max(taken, key=lambda name: taken[name])
-        return capped, cap if taken[cap] > BINDS else "none"
+        if alone - capped > BINDS:
+            return capped, "wrong-car"
+        if as_other > BINDS:
+            return capped, "look-alike"
+        return capped, "data" if log_uncapped - seen > BINDS else "none"
 
     def _log_presence(self) -> float:
         """The scores' log ratio of "a rightful person is there": of the declared one, else the mean over all."""

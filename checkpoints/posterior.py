@@ -16,11 +16,10 @@ person was not seen.
 
 `g` spreads 0.9 evenly over the occasion's colleagues, and 0.1 over everybody else enrolled. **What that costs.** In a
 city of 15,000 staff one of "everybody else" has a prior of 1e-3 * 0.1 / 14,925 = 7e-9 (a colleague of 74: 1.2e-5).
-Officers belong to no school; unless the caller counts those near to the car among the colleagues, only cases with
-several cameras, no sign of the declared person, a gallery list and a small wrong-car rate reach a finding:
-against the look-alike rate of strangers (2e-6, with a list some 1e-7) stand 7e-9 / L_d, so L_d has to be below about
-1e-3. So callers should count as colleagues the officers of the sites near the car (evidence.md's simulation had 15 at
-each school, and found 58 % of cases). With 94 staff in all the same prior is 1e-6 and does no harm.
+Against it stands U with a look-alike, 3e-3 * 2e-6, of which the scores take about a factor of ten: nine to one at best,
+so a posterior of about 0.9, which is a lead and never a finding by itself. Officers belong to no school; so callers
+should count as colleagues the officers of the sites near the car (evidence.md's simulation had 15 at each school, and
+found 58 % of cases). With some 100 staff in all the same prior is 1e-6: a finding is possible, if less likely.
 
 Of one camera one capture counts (`one_per_camera`). Faces whose seat is not told are used only where those with a
 known seat do not already point at the person, and then bar a finding.

@@ -192,7 +192,7 @@ def _thinned_by_person(observations: Sequence[Observation]) -> list[Observation]
     """
     told = [one for one in observations if one.declared is not None and one.kept and not one.taken_by_another]
     persons = sorted({str(one.declared) for one in told})
-    step = max(len(told) // FITTED_PAIRS, 1)
+    step = max(-(-len(told) // FITTED_PAIRS), 1)
     taken = set(persons[::step])
     return sorted((one for one in told if one.declared in taken), key=lambda one: (str(one.declared), one.key))
 
@@ -230,7 +230,7 @@ def _fit_impostor(model: ScoreModel, observations: Sequence[Observation]) -> Sco
 def _decoy_pairs(model: ScoreModel, observations: Sequence[Observation]) -> tuple[Rows, F8]:
     """Pairs of decoys with a hit, weight 1, and for each number of captures one silent pair for all without one."""
     n_hits = sum(len(one.decoy_hits) for one in observations)
-    thin = observations[:: max(n_hits // FITTED_PAIRS, 1)]
+    thin = observations[:: max(-(-n_hits // FITTED_PAIRS), 1)]
     rows = decoy_rows(thin, model)
     n_pairs = int(rows.pair[-1]) + 1 if rows.pair.size else 0
     silent: Counter[int] = Counter()

@@ -27,7 +27,7 @@ from checkpoints.occasion import Verdict
 from checkpoints.photo_history import poor_photos
 from checkpoints.posterior import judge_many
 from checkpoints.priors import Priors
-from checkpoints.score_fit import Fitted, fit
+from checkpoints.score_fit import Fitted, fit, prior_model
 from tests.checkpoints.night_sim import City, Made, Night, city, nights
 
 SMALL = {"schools": 6, "instructors": 12, "officers": 3, "cars": 10, "all_cameras": 60, "threshold": 0.55}
@@ -50,7 +50,6 @@ class Tally:
     vehicle_days: int = 0
     lessons: int = 0
     guilty: int = 0
-    seen_twice: int = 0
     right: int = 0
     wrong: int = 0
     leads_right: int = 0
@@ -82,26 +81,28 @@ def _bin(posterior: float) -> int:
     return next(i for i, edge in enumerate(EDGES) if posterior <= edge or edge == EDGES[-1])
 
 
-def learnt(place: City, night: Night) -> tuple[Fitted, Priors]:
-    """Return the model of a night and the priors with the photo histories of that night."""
+def learnt(place: City, night: Night) -> Fitted:
+    """Return the model of a night."""
     made = place.made
-    fitted = fit(night.observations, made.threshold, made.top_k, (0.0, 1.0))
-    priors = Priors(n_enrolled=len(place.names), poor_photo=poor_photos(night.observations, fitted.model))
-    return fitted, priors
+    return fit(night.observations, made.threshold, made.top_k, (0.0, 1.0))
 
 
-def tally(made: Made, vehicle_days: int, level: float, prior: float | None = None) -> tuple[Tally, Fitted]:
+def tally(
+    made: Made, vehicle_days: int, level: float, prior: float = 1e-3, *, trusted: bool | None = None
+) -> tuple[Tally, Fitted]:
     """Judge so many vehicle-days of one city."""
     place = city(made)
     n_nights = max(-(-vehicle_days // (made.schools * made.cars)), 1)
     out = Tally()
     fitted: Fitted | None = None
-    priors = Priors(n_enrolled=len(place.names))
+    priors = Priors(n_enrolled=len(place.names), pi_s=prior)
+    model = prior_model(made.threshold, made.top_k, (0.0, 1.0))
     for night in nights(place, n_nights):
         if fitted is None:
-            fitted, priors = learnt(place, night)
-            priors = priors if prior is None else replace(priors, pi_s=prior)
-        out.add(night, judge_many(night.occasions, fitted.model, priors, place.lookalikes, least=0.05), level)
+            fitted = learnt(place, night)
+            model = fitted.model if trusted is None else replace(fitted.model, trusted=trusted)
+        priors = replace(priors, poor_photo=poor_photos(night.histories, model))
+        out.add(night, judge_many(night.occasions, model, priors, place.lookalikes, least=0.05), level)
     assert fitted is not None
     return out, fitted
 
@@ -150,8 +151,9 @@ def main() -> None:
     parser.add_argument("--vehicle-days", type=int, default=300_000)
     parser.add_argument("--world", choices=sorted(WORLDS), default="base")
     parser.add_argument("--substituted", type=float, default=0.0, help="share given by a wrong enrolled person")
-    parser.add_argument("--prior", type=float, help="what the model is told of that share, if not its default")
+    parser.add_argument("--prior", type=float, default=1e-3, help="what the model is told of that share")
     parser.add_argument("--told-wrong-car", type=float, default=4e-4)
+    parser.add_argument("--trust", action="store_true", help="use the model even where it says that it does not fit")
     parser.add_argument("--level", type=float, default=0.01)
     parser.add_argument("--seeds", type=int, default=1, help="cities; the vehicle-days are shared among them")
     args = parser.parse_args()
@@ -159,7 +161,7 @@ def main() -> None:
     total, fitted = Tally(), None
     for seed in range(1, args.seeds + 1):
         made = Made(seed=seed, **WORLDS[args.world], substituted=args.substituted, told_wrong_car=args.told_wrong_car)
-        part, fitted = tally(made, args.vehicle_days // args.seeds, args.level, args.prior)
+        part, fitted = tally(made, args.vehicle_days // args.seeds, args.level, args.prior, trusted=args.trust or None)
         total = merged(total, part)
     assert fitted is not None
     report(total, fitted)
@@ -169,7 +171,7 @@ def main() -> None:
 def merged(a: Tally, b: Tally) -> Tally:
     """Return two tallies added up."""
     return Tally(
-        a.vehicle_days + b.vehicle_days, a.lessons + b.lessons, a.guilty + b.guilty, a.seen_twice + b.seen_twice,
+        a.vehicle_days + b.vehicle_days, a.lessons + b.lessons, a.guilty + b.guilty,
         a.right + b.right, a.wrong + b.wrong, a.leads_right + b.leads_right, a.leads_wrong + b.leads_wrong,
         a.bins + b.bins, a.false + b.false,
     )  # fmt: skip

@@ -65,10 +65,14 @@ class Made:
 
 @dataclass
 class Night:
-    """Occasions in which somebody was shown who may not sit there, all to learn from, and what is true."""
+    """Occasions in which somebody was shown who may not sit there, all to learn from, and what is true.
+
+    `histories`: the other occasions of that night of whoever was declared and not shown.
+    """
 
     occasions: list[Occasion]
     observations: list[Observation]
+    histories: list[Observation]
     guilty: dict[str, str]
     n_lessons: int
     n_vehicle_days: int
@@ -180,9 +184,10 @@ def _night(place: City, rng: np.random.Generator, *, observe: bool) -> Night:
     rank = np.arange(order.size) - np.searchsorted(capture[order], capture[order], side="left")
     for i in order[rank < place.made.top_k].tolist():
         shown[capture[i]][place.names[person[i]]] = float(score[i])
-    night = Night([], [], {}, lessons.school.size, lessons.school.size // place.made.lessons)
+    night = Night([], [], [], {}, lessons.school.size, lessons.school.size // place.made.lessons)
     starts = np.searchsorted(lesson, np.arange(lessons.school.size + 1)).tolist()
     staff = _staff(place)
+    missed = _missed(place, lessons, shown, starts)
     for i in range(lessons.school.size):
         lo, hi = starts[i], starts[i + 1]
         if lo == hi:
@@ -193,16 +198,28 @@ def _night(place: City, rng: np.random.Generator, *, observe: bool) -> Night:
         if guilty:
             night.guilty[f"L{i}"] = guilty
         wrong = sorted({p for s in shown[lo:hi] for p in s} - rightful)
-        if not (observe or wrong):
+        if not (observe or wrong or int(lessons.declared[i]) in missed):
             continue
         captures = tuple(Capture(f"C{camera[k]:03d}", k, round(float(quality[k]), 2), shown[k]) for k in range(lo, hi))
         if observe:
             night.observations.append(Observation(f"L{i}", name, captures, staff[2][lessons.school[i]]))
+        if int(lessons.declared[i]) in missed:
+            night.histories.append(Observation(f"L{i}", name, captures, frozenset()))
         if wrong:
             alibis = _alibis(place, rng, wrong, guilty)
             near = staff[1][lessons.school[i]]
             night.occasions.append(Occasion(f"L{i}", name, rightful, near, captures, alibis, place.made.told_wrong_car))
     return night
+
+
+def _missed(place: City, lessons: _Lessons, shown: list[dict[str, float]], starts: list[int]) -> set[int]:
+    """Who was declared and not shown, while somebody else was."""
+    out = set()
+    for i, declared in enumerate(lessons.declared.tolist()):
+        names = {p for s in shown[starts[i] : starts[i + 1]] for p in s}
+        if names and place.names[declared] not in names:
+            out.add(declared)
+    return out
 
 
 def _staff(place: City) -> tuple[list[frozenset[str]], list[frozenset[str]], list[frozenset[str]]]:
