@@ -50,7 +50,7 @@ class Made:
     poor: float = 0.05
     alike_school: float = 2e-4
     alike_city: float = 2e-6
-    alike_stranger: float = 2e-4
+    stranger_far: float = 2e-6
     list_known: bool = True
     wrong_car: float = 4e-4
     wrong_again: float = 0.1
@@ -67,13 +67,15 @@ class Made:
 class Night:
     """Occasions in which somebody was shown who may not sit there, all to learn from, and what is true.
 
-    `histories`: the other occasions of that night of whoever was declared and not shown.
+    `guilty`: who wrongly sat there, by occasion; `strangers`: occasions with somebody who is not enrolled; `histories`:
+    the other occasions of that night of whoever was declared and not shown.
     """
 
     occasions: list[Occasion]
     observations: list[Observation]
     histories: list[Observation]
     guilty: dict[str, str]
+    strangers: set[str]
     n_lessons: int
     n_vehicle_days: int
 
@@ -139,7 +141,8 @@ def _plant(made: Made, rng: np.random.Generator, pair: F8, school: I8) -> None:
         a, b = np.nonzero(where & (rng.random((n, n)) < rate))
         level = rng.uniform(made.threshold, made.genuine_mean, a.size)
         pair[a, b], pair[b, a] = level, level
-    s, k = np.nonzero(rng.random((STRANGERS, n)) < made.alike_stranger)
+    home = np.arange(STRANGERS)[:, None] % made.schools == school[None, :]  # they drive for one school, as relatives do
+    s, k = np.nonzero(rng.random((STRANGERS, n)) < np.where(home, made.alike_school, made.stranger_far))
     pair[n + s, k] = rng.uniform(made.threshold, made.genuine_mean, s.size)
 
 
@@ -184,7 +187,7 @@ def _night(place: City, rng: np.random.Generator, *, observe: bool) -> Night:
     rank = np.arange(order.size) - np.searchsorted(capture[order], capture[order], side="left")
     for i in order[rank < place.made.top_k].tolist():
         shown[capture[i]][place.names[person[i]]] = float(score[i])
-    night = Night([], [], [], {}, lessons.school.size, lessons.school.size // place.made.lessons)
+    night = Night([], [], [], {}, set(), lessons.school.size, lessons.school.size // place.made.lessons)
     starts = np.searchsorted(lesson, np.arange(lessons.school.size + 1)).tolist()
     staff = _staff(place)
     missed = _missed(place, lessons, shown, starts)
@@ -195,6 +198,8 @@ def _night(place: City, rng: np.random.Generator, *, observe: bool) -> Night:
         name = place.names[lessons.declared[i]] if lessons.told[i] else None
         rightful = frozenset((name,)) if name else staff[0][lessons.school[i]]
         guilty = _guilty(place, lessons, i, rightful)
+        if lessons.seated[i] >= len(place.names):
+            night.strangers.add(f"L{i}")
         if guilty:
             night.guilty[f"L{i}"] = guilty
         wrong = sorted({p for s in shown[lo:hi] for p in s} - rightful)
@@ -257,7 +262,8 @@ def _lessons(place: City, rng: np.random.Generator) -> _Lessons:
     u = rng.random(n)
     seated = np.where(u < made.substituted, other, declared)
     strange = (u >= made.substituted) & (u < made.substituted + made.unenrolled)
-    seated[strange] = len(place.names) + rng.integers(0, STRANGERS, int(strange.sum()))
+    some = rng.integers(0, STRANGERS // made.schools, int(strange.sum()))
+    seated[strange] = len(place.names) + school[strange] + made.schools * some
     return _Lessons(school, declared, seated, rng.random(n) >= made.undeclared)
 
 
