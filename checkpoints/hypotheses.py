@@ -20,6 +20,8 @@ EXPLAINED = math.log(0.01)
 """Who looks like the candidate explains the faces, unless more than moderate support (ENFSI) says otherwise."""
 BINDS = math.log(2)
 """A cap is named where it at least halves the ratio."""
+SURE = 1e-6
+"""Least probability of a record: that one in a million is wrong is always possible (Cromwell's rule)."""
 OWN_CAR = "own-car"
 _NO_ALIBI = Alibi("none", 1.0, 1.0)
 _LN10 = math.log(10)
@@ -128,7 +130,7 @@ class Scene:
             log10_lr=log_lr / _LN10,
             log10_lr_uncapped=log_uncapped / _LN10,
             log10_declared=self._log_presence() / _LN10,
-            log10_alibi=(math.log(alibi.p_if_here) - math.log(alibi.p_if_not)) / _LN10,
+            log10_alibi=_log_record(alibi) / _LN10,
             cap=cap,
             barred=self._bars(person, alibi),
         )
@@ -152,8 +154,7 @@ class Scene:
         share = self._priors.colleague_share
         near = person in self.pairs.occasion.colleagues
         spread = share / self._n_near if near else (1.0 - share) / self._n_far
-        alibi = self._alibi(person)
-        record = math.log(alibi.p_if_here) - math.log(alibi.p_if_not)
+        record = _log_record(self._alibi(person))
         return math.log(p * spread) + self._lr[person] + self._log_others_shown(person) + record
 
     def _log_nobody(self) -> float:
@@ -247,6 +248,11 @@ class Scene:
             self._alike.alike(person, who) and (who in shown or self._lr[who] > EXPLAINED)
             for who in self.pairs.rightful
         )
+
+
+def _log_record(alibi: Alibi) -> float:
+    """Log of P(record | here) / P(record | not here); no record is certain either way."""
+    return math.log(max(alibi.p_if_here, SURE)) - math.log(max(alibi.p_if_not, SURE))
 
 
 def _log_mix(rate: float, log_lr: float) -> float:

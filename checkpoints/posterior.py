@@ -63,6 +63,8 @@ def judge_many(
 ) -> tuple[Verdict, ...]:
     """Return the verdicts of many occasions, in their order, computed in one go; those below `least` are left out.
 
+    Each occasion needs a key of its own.
+
     Occasions in which nobody was shown who may not sit there are passed over at no cost. That is exact: such a person's
     share is at most pi_S, that of "nobody enrolled" at least as large, and silence only lowers the first.
     """
@@ -84,6 +86,8 @@ def _anybody_wrong(occasion: Occasion) -> bool:
 
 
 def _known_seats(occasion: Occasion) -> Occasion:
+    if all(one.seat_known for one in occasion.captures):
+        return occasion
     return replace(occasion, captures=tuple(one for one in occasion.captures if one.seat_known))
 
 
@@ -98,7 +102,7 @@ def _merged(sure: Sequence[Verdict], loose: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _judged(occasions: Sequence[Occasion], alike: Likeness, priors: Priors, least: float) -> dict[str, list[Verdict]]:
-    """Two passes: the ratios of everybody shown, then the wrong-car hypothesis of those who may still reach `least`."""
+    """Two passes: the ratios of everybody shown, then wrong cars, in occasions where somebody may still reach `least`."""
     first, second = PairTable(alike.model), PairTable(alike.model)
     pairs = [seat_pairs(one, first, alike, priors) for one in occasions if _anybody_wrong(one)]
     logs = first.logs()
@@ -106,8 +110,8 @@ def _judged(occasions: Sequence[Occasion], alike: Likeness, priors: Priors, leas
     hopeful = [
         (scene, person, other_car_pairs(scene.pairs, person, second, priors))
         for scene in scenes
+        if any(scene.at_most(person) >= least for person in scene.pairs.wrong)
         for person in scene.pairs.wrong
-        if scene.at_most(person) >= least
     ]
     bounded, unbounded = second.logs(), second.logs(bounded=False)
     for scene, person, other in hopeful:

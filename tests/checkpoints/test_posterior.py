@@ -199,4 +199,11 @@ def test_judging_many_is_judging_each() -> None:
     found = judge_many(many, MODEL, PRIORS, {})
     assert [one.key for one in found] == ["A", "B", "C"]
     assert found == tuple(v for one in many for v in judge(one, MODEL, PRIORS, {}))
-    assert [one.key for one in judge_many(many, MODEL, PRIORS, {}, least=0.5)] == ["A", "C"]
+    assert judge_many(many, MODEL, PRIORS, {}, least=0.5) == (found[0], found[2])
+
+
+def test_what_is_left_out_changes_nothing_of_what_remains() -> None:
+    """A second person, whom one face of a misread plate shows, weighs on the first whether or not she is reported."""
+    two = occasion(*(capture(i, P02=0.82) for i in range(3)), capture(9, P77=0.9))
+    every = judge(two, MODEL, PRIORS, {})
+    assert judge_many([two], MODEL, PRIORS, {}, least=0.5) == tuple(v for v in every if v.posterior >= 0.5)
