@@ -102,7 +102,7 @@ def _merged(sure: Sequence[Verdict], loose: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _judged(occasions: Sequence[Occasion], alike: Likeness, priors: Priors, least: float) -> dict[str, list[Verdict]]:
-    """Two passes: the ratios of everybody shown, then wrong cars, in occasions where somebody may still reach `least`."""
+    """Two passes: the ratios of everybody shown, then wrong cars where somebody may still reach `least`."""
     first, second = PairTable(alike.model), PairTable(alike.model)
     pairs = [seat_pairs(one, first, alike, priors) for one in occasions if _anybody_wrong(one)]
     logs = first.logs()
