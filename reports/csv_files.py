@@ -50,7 +50,7 @@ def findings_csv(findings: Sequence[Finding], local: LocalTime) -> bytes:
 
     Times are ISO 8601 with the local offset, evidence is JSON text. Raises ReportFault like `findings_geojson`.
     """
-    return _csv(FLAT_COLUMNS, (_finding_cells(f, local) for f in in_order(findings)))
+    return table_csv(FLAT_COLUMNS, (_finding_cells(f, local) for f in in_order(findings)))
 
 
 def _finding_cells(finding: Finding, local: LocalTime) -> dict[str, Cell]:
@@ -73,7 +73,7 @@ def not_assessed_csv(rows: Sequence[NotAssessed], local: LocalTime, reasons: Map
     unknown = sorted({row.reason for row in rows} - set(reasons))
     if unknown:
         raise ReportFault(f"no words for the reason {', '.join(unknown)}; known: {', '.join(sorted(reasons))}")
-    return _csv(
+    return table_csv(
         NOT_ASSESSED_COLUMNS, (_not_assessed_cells(r, local, reasons[r.reason]) for r in sorted(rows, key=_place))
     )
 
@@ -96,7 +96,8 @@ def _not_assessed_cells(row: NotAssessed, local: LocalTime, words: tuple[str, st
     }
 
 
-def _csv(header: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> bytes:
+def table_csv(header: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> bytes:
+    """Return rows as such a file; ReportFault where the columns of one are not those of the header."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)

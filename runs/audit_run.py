@@ -13,9 +13,11 @@ from datetime import date
 from pathlib import Path
 
 from audit.finding import Finding
+from audit.leads import leads_of
 from audit.reasons import REASONS
 from reports.csv_files import findings_csv, not_assessed_csv
 from reports.geojson import findings_geojson
+from reports.leads_csv import leads_csv
 from reports.parquet import write_findings_parquet
 from reports.publish import Staging, check_out
 from reports.rejects import write_rejects_parquet
@@ -36,6 +38,7 @@ class Job:
     lang: str = "zh"
     jobs: int = 1
     office: Path | None = None
+    leads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ def _run(job: Job, progress: Progress) -> Outcome:
             write_maps(folder / "maps", audited, run_id, job.lang, progress)
         with audited.watch.measure("reports"):
             _write_reports(folder, audited)
+            if job.leads:
+                _write_leads(folder, audited)
         record = _record(audited, job.date, run_id)
         (folder / "run.json").write_bytes(run_json(record))
     return Outcome(record, tuple(audited.findings), job.out / "maps" / "index.html")
@@ -85,6 +90,12 @@ def _write_reports(folder: Path, audited: Audited) -> None:
     not_assessed = audited.night.verdicts.not_assessed
     (folder / "not_assessed.csv").write_bytes(not_assessed_csv(not_assessed, local, REASONS))
     write_rejects_parquet(folder / "rejects.parquet", audited.ledger.rejects)
+
+
+def _write_leads(folder: Path, audited: Audited) -> None:
+    facts = audited.night.facts
+    found = frozenset((f.rule, f.vehicle_id or "", f.person_id) for f in audited.findings)
+    (folder / "leads.csv").write_bytes(leads_csv(leads_of(facts, found), facts.day.local))
 
 
 def _record(audited: Audited, day: date, run_id: str) -> RunRecord:

@@ -90,6 +90,9 @@ def audit(
     lang: Language = LANG,
     jobs: Annotated[int, typer.Option(min=1, help=say("Threads."))] = 1,
     office: Office = None,
+    leads: Annotated[
+        bool, typer.Option("--leads", help=say("Also write leads.csv: thinner than findings, places to look."))
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -98,7 +101,7 @@ def audit(
     from runs.show import listener, show_outcome  # noqa: PLC0415
 
     with listener(quiet or as_json, lang) as progress:
-        outcome = run_audit(Job(bundle, day.date(), out, lang, jobs, office), progress)
+        outcome = run_audit(Job(bundle, day.date(), out, lang, jobs, office, leads), progress)
     show_outcome(outcome, lang, quiet, as_json)
 
 
@@ -127,6 +130,31 @@ def reproduce(
     show_reproductions(results, lang, quiet, as_json)
     if any(r.differences for r in results):
         raise typer.Exit(EXIT_DIFFERS)
+
+
+@app.command(
+    cls=Command,
+    help=_example(
+        say("Erase face records from a bundle: one person's, or all before a date. Passages stay."),
+        "trajaudit erase BUNDLE --faces-before 2026-02-01",
+    ),
+)
+def erase(
+    bundle: Bundle,
+    person: Annotated[str | None, typer.Option(help=say("A register's key of a person."), show_default=False)] = None,
+    faces_before: Annotated[
+        datetime | None,
+        typer.Option(
+            "--faces-before", formats=["%Y-%m-%d"], help=say("All faces shot before this date."), callback=_dated
+        ),
+    ] = None,
+    lang: Language = LANG,
+    as_json: Json = False,
+) -> None:
+    """Erase, and say how many records went from which file."""
+    from runs.erase import erase_from, show_erasure  # noqa: PLC0415
+
+    show_erasure(erase_from(bundle, person, None if faces_before is None else faces_before.date()), lang, as_json)
 
 
 @app.command(

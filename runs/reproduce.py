@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from audit.crew import CREW_RULES
+from feeds.erase import Erasure, erasures
 from feeds.faults import Fault, UnusableInput
 from reports.geojson import feature
 from runs.audited import audit_bundle
@@ -50,10 +52,33 @@ def reproduce_findings(
     local = again.bundle.config.local
     found = {f.finding_id: json.loads(json.dumps(feature(f, local))) for f in again.findings}
     told = {k: _differences(v, found.get(k), lang) for k, v in wanted.items()}
+    gone = erasures(bundle)
+    told = {k: _unless_erased(wanted[k], lines, gone, lang) for k, lines in told.items()}
     if run["bundle_sha256"] != again.bundle_sha256:  # by itself no difference: it may have changed elsewhere
         cause = _then_now("bundle_sha256", run["bundle_sha256"][:16], again.bundle_sha256[:16], lang)
         told = {k: [cause, *lines] if lines else [] for k, lines in told.items()}
     return [Reproduction(k, tuple(lines)) for k, lines in told.items()]
+
+
+def _unless_erased(before: Feature, lines: list[str], gone: Sequence[Erasure], lang: str) -> list[str]:
+    """Return the differences, or that face records which the finding rests on were erased since.
+
+    Where nothing differs but the digests of the files from which something was erased, the finding is the same.
+    """
+    read = before["properties"]["evidence"].get("registers") or {}
+    named = set(read.items())
+    files: dict[str, Erasure] = {}
+    for erasure in gone:  # the first first: what one left, the next found
+        for file in erasure.files:
+            if (file.file, file.sha256_before) in named:
+                named.add((file.file, file.sha256_after))
+                files[file.file] = erasure
+    other = [line for line in lines if not line.startswith(tuple(f"evidence.registers.{f}:" for f in files))]
+    if not files or not other:
+        return other
+    last = max(files.values(), key=lambda erasure: erasure.on)
+    said = say("face records that it rests on were erased on {date}: it cannot be worked out again", lang)
+    return [said.format(date=last.on.isoformat())]
 
 
 def _cars(wanted: dict[str, Feature], which: str) -> frozenset[str] | None:
