@@ -117,9 +117,8 @@ def _lines(path: Path, keep: Keep, key: str | None) -> tuple[bytes, int]:
             record = json.loads(line)
             kept, n = keep(record) if isinstance(record, dict) else (record, 0)
         except (ValueError, RecursionError):
-            gone = key is not None and key.encode() in line
-            kept, n = None, int(gone)
-            if gone:
+            kept, n = None, 0
+            if key is not None and key.encode() in line:
                 total += 1
                 continue
         total += n
