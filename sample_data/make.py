@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 
 import numpy as np
 
+from sample_data.cameras import write_passages
 from sample_data.cast import AMAP_OUTAGE, BOTH_SESSIONS_TRAINEE, CARS, SCRIPTS, rng_of, yesterday
 from sample_data.city import City, build_city
 from sample_data.diary import Diary, SessionRow
@@ -19,9 +20,10 @@ from sample_data.episodes import Stage
 from sample_data.feeds_out import WRITERS
 from sample_data.gps import Fixes, Receiver, disordered, merged, receive, repeated, replayed, silenced, spiked
 from sample_data.labels import REPLAY_ALLOWS, Labels, iso
-from sample_data.records import numbered, write_passages, write_register
+from sample_data.records import numbered, people_of, write_register
 
 DAY_S = 86_400
+PEOPLE = ("instructor-substitution", "safety-officer-instructing")
 RECEIVERS = {
     "amap": Receiver((8, 12)),
     "baidu": Receiver((9, 13)),
@@ -47,8 +49,9 @@ def make(out: FilePath, seed: int) -> Labels:
     history = receive(before.motion(), RECEIVERS["terminal"], rng_of(seed, "history"))
     _replay(stage, fixes, history, diaries, before, rng_of(seed, "replay"))
     sessions = numbered([*(r for d in diaries for r in d.sessions), *_a_day_earlier(before.sessions)])
+    _make_register(out, city, stage, diaries, sessions, seed)
     _label_what_spans_cars(stage, fixes, sessions)
-    _write(out, city, stage, diaries, sessions, fixes, history, seed)
+    _write(out, stage, fixes, history, seed)
     return stage.labels
 
 
@@ -129,7 +132,7 @@ def _label_what_spans_cars(stage: Stage, fixes: dict[str, Fixes], sessions: list
 def _add_session_ids(labels: Labels, sessions: list[tuple[str, SessionRow]]) -> None:
     """Name the declared session that a label falls into."""
     for label in labels.truth:
-        if label["rule"] in ("wrong-zone", "ghost-session", "signal-gap", "off-route", "out-of-hours"):
+        if label["rule"] in ("wrong-zone", "ghost-session", "signal-gap", "off-route", "out-of-hours", *PEOPLE):
             label["session_id"] = next(
                 n
                 for n, r in sessions
@@ -141,18 +144,27 @@ def _holds(row: SessionRow, start: str, end: str) -> bool:
     return iso(row.start_s - 120.0) <= start and end <= iso(row.end_s + 120.0)
 
 
-def _write(
+def _make_register(
     out: FilePath,
     city: City,
     stage: Stage,
     diaries: list[Diary],
     sessions: list[tuple[str, SessionRow]],
+    seed: int,
+) -> None:
+    """Write all but tracks; cameras see what the cars did, and label it."""
+    people = people_of(CARS)
+    write_register(out, city, people, sessions, stage.exams)
+    write_passages(out, city, diaries, people, stage.labels, rng_of(seed, "passages"))
+
+
+def _write(
+    out: FilePath,
+    stage: Stage,
     fixes: dict[str, Fixes],
     history: Fixes,
     seed: int,
 ) -> None:
-    write_register(out, city, sessions, stage.exams)
-    write_passages(out, city, diaries, rng_of(seed, "passages"))
     for car in CARS:
         rng = rng_of(seed, f"provider {car.vehicle_id}")
         WRITERS[car.feed](out / "tracks" / car.feed, car.terminal_id, fixes[car.vehicle_id], rng)

@@ -32,7 +32,7 @@ def truth() -> dict[str, Any]:
 
 
 def test_every_label_is_met(sample_run: Run, truth: dict[str, Any]) -> None:
-    assert len(truth["truth"]) == 12
+    assert len(truth["truth"]) == 15
     assert missed(truth, findings(sample_run.out)) == []
 
 

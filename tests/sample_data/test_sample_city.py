@@ -28,9 +28,10 @@ from sample_data.make import live, make
 DAY_START, DAY_END = (datetime.fromisoformat(f"2026-03-{d}T04:00:00+08:00") for d in (18, 19))
 COMMITTED_LIMIT_BYTES = 5_000_000
 DATUM_OF = {"amap": Datum.GCJ02, "baidu": Datum.BD09, "terminal": Datum.WGS84, "depot": Datum.WGS84}
-TEN_RULES = {
+ALL_RULES = {
     "off-zone-training", "off-route", "out-of-hours", "wrong-zone", "undeclared-training", "ghost-session",
-    "signal-gap", "replayed-track", "over-hours", "feed-datum",
+    "signal-gap", "replayed-track", "over-hours", "feed-datum", "plate-conflict", "safety-officer-instructing",
+    "instructor-substitution",
 }  # fmt: skip
 LOOK_ALIKES = {
     "jam", "lunch-in-car-park", "circling", "errands", "petrol-queue", "detour", "drift-beside-boundary", "feed-outage",
@@ -163,7 +164,7 @@ def test_every_label_lies_in_the_service_day_and_names_a_car_or_a_feed(city: Pat
 
 
 def test_every_rule_and_every_look_alike_is_there(truth: dict[str, Any]) -> None:
-    assert {t["rule"] for t in truth["truth"]} == TEN_RULES
+    assert {t["rule"] for t in truth["truth"]} == ALL_RULES
     assert {b["kind"] for b in truth["benign"]} == LOOK_ALIKES
 
 
@@ -178,7 +179,7 @@ def test_the_readme_tells_every_label_with_its_car_and_times(root: Path, truth: 
 def test_every_session_that_a_label_names_is_declared_for_its_car(city: Path, truth: dict[str, Any]) -> None:
     sessions = {row["session_id"]: row["vehicle_id"] for row in table(city / "sessions.csv")}
     named = [t for t in truth["truth"] if t.get("session_id")]
-    assert len(named) == 6
+    assert len(named) == 8
     assert all(sessions[t["session_id"]] == t["vehicle_id"] for t in named)
 
 
