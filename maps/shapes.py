@@ -20,6 +20,7 @@ _HALF_HOUR_MS = 1_800_000
 _AROUND_MS = 2 * 86_400_000
 
 
+@lru_cache(maxsize=8)
 def offsets(day: ServiceDay) -> list[list[int]]:
     """Return [[from_ms, offset_ms], ...]: how far local clocks are ahead of UTC from when on, days around included.
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import folium
 import pytest
+from branca.element import Figure
 from folium.plugins import HeatMap
 
 from maps import assets, compare_map, index_map, page, vehicle_map
 from maps.assets import DROPPED, REPLACED, SpoiltAsset, UnknownAsset, asset
-from maps.page import OfflineFigure, render_page
+from maps.page import frame_of, render_page
 from maps.words import words
 from tests.browser import Open
 
@@ -25,12 +26,12 @@ def test_all_that_folium_asks_for_is_replaced_or_dropped_on_purpose() -> None:
 
 
 def test_an_asset_that_is_not_on_the_list_stops_the_page() -> None:
-    figure = OfflineFigure(words("en"), "A page")
+    figure = Figure()
     view = folium.Map(tiles=None)
     figure.add_child(view)
     HeatMap([[31.0, 121.0]]).add_to(view)
     with pytest.raises(UnknownAsset, match=r"leaflet_heat.* is not among the files that a map carries"):
-        figure.render()
+        frame_of(figure, ())
 
 
 def test_a_library_that_is_not_the_one_in_the_manifest_is_refused(
