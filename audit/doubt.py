@@ -59,9 +59,12 @@ def too_far_apart(day: VehicleDay, start_ms: int, end_ms: int, least_ms: int) ->
     """
     start, stop = day.rows(start_ms, end_ms)
     c = day.columns
+    seen_ms = total_ms(clip(day.seen, start_ms, end_ms))
+    if stop - start < 2 or c.t_ms[stop - 1] - c.t_ms[start] - seen_ms < least_ms:
+        return False  # all steps together are no longer than this: a car that was seen nearly all the time
     rows = start + np.flatnonzero(c.ok[start:stop])
     step_ms = np.diff(c.t_ms[rows])
-    slow_ms = int(step_ms[(step_ms <= _STEP_MS)].sum()) - total_ms(clip(day.seen, start_ms, end_ms))
+    slow_ms = int(step_ms[(step_ms <= _STEP_MS)].sum()) - seen_ms
     if slow_ms < least_ms or np.median(step_ms) * MIN_FIXES_PER_MIN <= MINUTE_MS:
         return False
     moved_m = np.hypot(np.diff(c.east_m[rows]), np.diff(c.north_m[rows]))

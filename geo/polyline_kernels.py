@@ -9,7 +9,7 @@ from numba import njit
 
 from geo.columns import F8, I8
 
-BLOCK = 16  # segments that share a bounding box
+BLOCK = 8  # segments that share a bounding box
 CANDIDATES = 8  # passes of the line kept for one fix
 BACKWARD = 0.5  # what a metre against the line's direction costs beyond the metre
 SEAM_M = 50.0  # what going on from the end of a closed line at its start costs: a single lap stays one lap

@@ -61,9 +61,11 @@ def assemble(bundle: Bundle, day: ServiceDay, door: TrackDoor, recipe: Recipe) -
 def _of_day(declared: Iterable[Declared], day: ServiceDay) -> dict[str, tuple[Declared, ...]]:
     """Return sessions or exams so far as they lie in the service day, by vehicle, by start."""
     out: dict[str, list[Declared]] = {}
+    first, last = day.start_ms, day.end_ms
     for d in declared:
-        if d.start_ms < day.end_ms and d.end_ms > day.start_ms:
-            part = replace(d, start_ms=max(d.start_ms, day.start_ms), end_ms=min(d.end_ms, day.end_ms))
+        if d.start_ms < last and d.end_ms > first:
+            whole = d.start_ms >= first and d.end_ms <= last
+            part = d if whole else replace(d, start_ms=max(d.start_ms, first), end_ms=min(d.end_ms, last))
             out.setdefault(d.vehicle_id, []).append(part)
     return {v: tuple(sorted(held, key=lambda d: (d.start_ms, d.end_ms))) for v, held in out.items()}
 

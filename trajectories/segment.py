@@ -96,6 +96,8 @@ def _moving(
                     j += step
                 sides += seen > 0
                 moved += reach2 > limit * limit
+                if moved < sides:
+                    break  # one quiet side is enough
             out[i] = moved > 0 and moved == sides
 
 
