@@ -13,7 +13,7 @@ from feeds.ledger import Ledger, Reject, SourceFiles
 from feeds.track_feed import TrackFeed, open_track_feed
 from feeds.track_reader import ROWS_REJECTED
 from feeds.track_rows import flag_name
-from feeds.track_table import Mask, TrackTable
+from feeds.track_table import Mask, TrackTable, concat
 from geo.datum import Datum
 from trajectories.clock import ServiceDay
 from trajectories.fleet import I4, Flag, Fleet, build_fleet
@@ -149,8 +149,9 @@ class TrackDoor:
     def keep(self, batch: Batch, vehicle_ids: Collection[str]) -> None:
         """Keep some cars of a batch for when they are read again, as long as not too much was kept."""
         owners = self.cars[batch.feed]
-        terminals = tuple(t for t in batch.table.terminal_ids if owners.get(t) in vehicle_ids)
-        if terminals and self._held(batch.feed, terminals) is None:
+        held = {t for name, kept in self._cache if name == batch.feed for t in kept}
+        terminals = tuple(t for t in batch.table.terminal_ids if owners.get(t) in vehicle_ids and t not in held)
+        if terminals:
             table = batch.table.over(terminals)
             if sum(map(len, self._cache.values())) + len(table) <= CACHE_ROWS:
                 self._cache[batch.feed, terminals] = table
@@ -210,16 +211,18 @@ class TrackDoor:
         return out
 
     def _table(self, feed: str, terminals: tuple[str, ...]) -> TrackTable:
-        key = (feed, terminals)
-        if key in self._cache:
-            table = self._cache[key]
-        elif (held := self._held(feed, terminals)) is not None:
-            table = held
-        else:
-            table = self.feeds[feed].read(terminals)
+        """Return the rows of some terminals: what was kept of them, and the rest as read."""
+        parts, rest = [], terminals
+        for (name, kept), table in self._cache.items():
+            held = () if name != feed else tuple(t for t in rest if t in kept)
+            if held:
+                parts.append(table.over(held))
+                rest = tuple(t for t in rest if t not in kept)
+        if rest or not parts:
+            parts.append(self.feeds[feed].read(rest))
             if self.rows() <= CACHE_ROWS:
-                self._cache[key] = table
-        return table
+                self._cache[feed, rest] = parts[-1]
+        return parts[0] if len(parts) == 1 else concat(parts)
 
     def _corrected(self, feed: str, table: TrackTable) -> TrackTable:
         """Return the rows in the datum that the feed was found to be in, where that is not the declared one."""
@@ -228,13 +231,6 @@ class TrackDoor:
         declared = self.feeds[feed].context.config.datum
         lon, lat = shifted(table.lon_deg, table.lat_deg, declared, self.corrected[feed])
         return replace(table, lon_deg=lon, lat_deg=lat)
-
-    def _held(self, feed: str, terminals: tuple[str, ...]) -> TrackTable | None:
-        """Return some terminals of a batch that was kept, None where none holds them all."""
-        for (name, kept), table in self._cache.items():
-            if name == feed and set(terminals) <= set(kept):
-                return table.over(terminals)
-        return None
 
     def _count_other_days(self, feed: str, terminals: Sequence[str], terminal_ix: I4) -> None:
         fresh = np.array([f"{feed}/{t}" not in self._counted for t in terminals], np.bool_)

@@ -216,6 +216,7 @@ def _trails(
                     out[i] = trail(today, k, date, of_day)
                 elif before is not None:
                     out[i] = trail(before, older[vehicle_id, date], date, of_day)
+        door.keep(batch, by_car)  # those that turn out to be copies are audited again, and drawn
     return out
 
 

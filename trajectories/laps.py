@@ -112,7 +112,6 @@ def _repeated(vt: I8, vx: F8, vy: F8, vs: F8) -> npt.NDArray[np.bool_]:
     out = np.zeros(n, np.bool_)
     for i in range(n):
         passes, last_s = 0, -1e18
-        same = False
         for j in range(n):
             if abs(vx[j] - vx[i]) > _NEAR_M or abs(vy[j] - vy[i]) > _NEAR_M:
                 continue
@@ -123,10 +122,10 @@ def _repeated(vt: I8, vx: F8, vy: F8, vs: F8) -> npt.NDArray[np.bool_]:
             turn = abs((heading[j] - heading[i] + 180.0) % 360.0 - 180.0)
             if _SAME_DEG < turn < _OPPOSITE_DEG:
                 continue  # crossing a street is not driving it
-            if turn <= _SAME_DEG:
-                same = True
             if vs[j] - last_s > _APART_M:
                 passes += 1
             last_s = vs[j]
-        out[i] = same or passes >= 2
+            if turn <= _SAME_DEG or passes >= 2:
+                out[i] = True
+                break
     return out
