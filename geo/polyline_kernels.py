@@ -38,17 +38,30 @@ def _to_box2(px: float, py: float, west: float, south: float, east: float, north
 
 @njit(cache=True, nogil=True)
 def nearest_rows(
-    east: F8, north: F8, x: F8, y: F8, along: F8, box: F8, out_offset: F8, out_along: F8, out_segment: I8
+    east: F8,
+    north: F8,
+    x: F8,
+    y: F8,
+    along: F8,
+    box: F8,
+    enough_m: float,
+    out_offset: F8,
+    out_along: F8,
+    out_segment: I8,
 ) -> None:
-    """The nearest point for each row, trying first the segment of the row before: it rules most blocks out."""
+    """The nearest point for each row, trying first the segment of the row before: it rules most blocks out.
+
+    A row within `enough_m` of that segment is not looked at further (a negative value: every row is).
+    """
     segments, segment = x.size - 1, 0
+    enough = enough_m * abs(enough_m)  # squared, the sign kept
     for i in range(east.size):
         px, py = east[i], north[i]
         if not (math.isfinite(px) and math.isfinite(py)):
             out_offset[i], out_along[i], out_segment[i] = math.nan, math.nan, -1
             continue
         best, share = _foot(px, py, x[segment], y[segment], x[segment + 1], y[segment + 1])
-        for b in range(box.shape[0]):
+        for b in range(box.shape[0] if best > enough else 0):
             # A hair of slack: the box test rounds otherwise than the foot, and ties go to the first segment.
             if _to_box2(px, py, box[b, 0], box[b, 1], box[b, 2], box[b, 3]) > best * (1.0 + 1e-12):
                 continue

@@ -134,30 +134,36 @@ def follow(
 def excess_m(lines: Sequence[tuple[Polyline, float]], east_m: F8, north_m: F8, enough_m: float = float("-inf")) -> F8:
     """Return metres beyond the nearest of several corridors (line, half width), f8[n]: negative inside, NaN for a NaN.
 
-    Fixes no further than `enough_m` from one corridor are not measured from those after it. Raises ValueError without
-    a corridor: there is nothing to be away from.
+    Of fixes no further than `enough_m` from one corridor only that is found out; they are not measured from those after
+    it. Raises ValueError without a corridor: there is nothing to be away from.
     """
     if not lines:
         raise ValueError("no corridor to measure from; ask only where at least one route is allowed")
     (line, half_width_m), *others = lines
-    nearest: F8 = line.project(east_m, north_m)[0] - half_width_m
+    nearest = _beyond_m(line, half_width_m, east_m, north_m, enough_m)
     for line, half_width_m in others:
         far = np.flatnonzero(nearest > enough_m)
         if not len(far):
             break
-        nearest[far] = np.fmin(nearest[far], line.project(east_m[far], north_m[far])[0] - half_width_m)
+        nearest[far] = np.fmin(nearest[far], _beyond_m(line, half_width_m, east_m[far], north_m[far], enough_m))
     return nearest
+
+
+def _beyond_m(line: Polyline, half_width_m: float, east_m: F8, north_m: F8, enough_m: float) -> F8:
+    """Metres beyond one corridor, exact above `enough_m`."""
+    near_m = (half_width_m + enough_m) * (1.0 - 1e-9)  # a hair less, lest rounding lets a fix beyond the limit pass
+    beyond: F8 = line.project(east_m, north_m, near_m)[0] - half_width_m
+    return beyond
 
 
 @dataclass(frozen=True, slots=True)
 class Deviations:
     """Stretches of a track away from all corridors: half-open row ranges and what was measured on them.
 
-    `excess_m` has a row for each fix (within the margin of one corridor it may be nearer to another), the other
-    columns one for each stretch. `duration_ms` runs from the first to the
-    last fix away and `off_ms` leaves out the short returns in between. `length_m` is the way driven from the first to
-    the last fix away (steps below `NOISE_STEP_M` gathered, so that standing adds nothing). The maximum and median
-    of the excess are over the fixes away.
+    `excess_m` has a row for each fix (within the margin it may be nearer still), the other columns one for each
+    stretch. `duration_ms` runs from the first to the last fix away and `off_ms` leaves out the short returns in
+    between. `length_m` is the way driven from the first to the last fix away (steps below `NOISE_STEP_M` gathered, so
+    that standing adds nothing). The maximum and median of the excess are over the fixes away.
     """
 
     excess_m: F8

@@ -68,6 +68,20 @@ def test_the_answer_for_a_row_does_not_hang_on_the_rows_before_it() -> None:
     assert straight[1].max() <= line.length_m / 2 + 1e-6  # of two passes as near, the first
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_where_near_enough_is_enough_the_same_rows_are_near_and_the_others_as_far(seed: int) -> None:
+    line = wandering(seed)
+    x, y = driven(line, np.linspace(0, line.length_m, 4000), seed)
+    x[::3] += 200.0
+    exact, quick = line.project(x, y)[0], line.project(x, y, 25.0)[0]
+    near = exact <= 25.0
+    assert 0 < near.sum() < len(near)
+    assert np.array_equal(quick <= 25.0, near)
+    assert np.array_equal(quick[~near], exact[~near])
+    assert (quick >= exact).all()
+    assert (quick > exact).any()
+
+
 def test_nan_has_no_place_along_and_its_neighbours_have() -> None:
     line = Polyline.from_metres([0, 100], [0, 0])
     for offset, along, segment in (
