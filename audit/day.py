@@ -31,6 +31,7 @@ from zones.visits import Visits
 from zones.zone import Zone, ZoneKind
 
 NOTHING = intervals([])
+_GAP = int(SpanKind.GAP)
 UNKNOWN_SPREAD = PassSpread(float("nan"), 0)
 
 
@@ -155,7 +156,7 @@ class VehicleDay:
         """When the car was silent between its first and last fix."""
         if self.track is None:
             return NOTHING
-        gap = self.spans.kind == SpanKind.GAP
+        gap = self.spans.kind == _GAP
         return intervals(zip(self.spans.start_ms[gap].tolist(), self.spans.end_ms[gap].tolist(), strict=True))
 
     @cached_property
@@ -189,8 +190,8 @@ class VehicleDay:
         """Return the half-open row range (from the track's first fix) of a time range."""
         if self.track is None:
             return 0, 0
-        start, stop = np.searchsorted(self.track.t_ms, [start_ms, end_ms])
-        return int(start), int(stop)
+        start, stop = self.track.t_ms.searchsorted((start_ms, end_ms)).tolist()
+        return start, stop
 
     def moving_ms(self, start_ms: int, end_ms: int) -> int:
         """Return how long the car was in motion within a time range, in ms (by whole minutes at its ends)."""
@@ -206,7 +207,7 @@ class VehicleDay:
         if self.track is None or total_ms(seen) < MINUTE_MS:
             return float("nan")
         c = self.columns
-        inside = sum(int(c.ok[slice(*np.searchsorted(c.t_ms, pair))].sum()) for pair in seen.tolist())
+        inside = sum(np.count_nonzero(c.ok[slice(*c.t_ms.searchsorted(pair))]) for pair in seen.tolist())
         return inside * MINUTE_MS / total_ms(seen)
 
     @cached_property

@@ -198,23 +198,22 @@ def _ask_all(rules: Sequence[Rule], kind: str, subject: Subject, facts: Facts, s
     out = Verdicts()
     for rule in rules:
         if rule.subject == kind and not rule.is_retired:
-            out.add(ask(rule, subject, facts, sources))
+            _ask(rule, subject, facts, sources, out)
     return out
 
 
-def ask(rule: Rule, subject: Subject, facts: Facts, sources: Sources) -> Verdicts:
-    """Ask one rule about one subject and wrap what it saw."""
-    out = Verdicts()
+def _ask(rule: Rule, subject: Subject, facts: Facts, sources: Sources, out: Verdicts) -> None:
+    """Ask one rule about one subject, wrap what it saw and add it to `out`."""
     day = subject.day
     resolved = rule.resolve(day.date)
     if resolved is None:
         early = NotAssessable(day.start_ms, day.end_ms, "not-in-force")
         out.not_assessed.append(_not_assessed(rule, subject, early))
-        return out
+        return
     params, values = resolved
     answers = list(rule.assess(subject, params))
     if not answers:
-        return out
+        return
     counted: Counter[Any] = Counter()
     seen = sorted((a for a in answers if isinstance(a, Observation)), key=lambda o: (o.start_ms, o.end_ms))
     for observation in seen:
@@ -224,7 +223,6 @@ def ask(rule: Rule, subject: Subject, facts: Facts, sources: Sources) -> Verdict
         counted[key] += 1
     unanswered = dict.fromkeys(a for a in answers if isinstance(a, NotAssessable))
     out.not_assessed += [_not_assessed(rule, subject, a) for a in unanswered]
-    return out
 
 
 def _not_assessed(rule: Rule, subject: Subject, answer: NotAssessable) -> NotAssessed:

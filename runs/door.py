@@ -191,7 +191,8 @@ class TrackDoor:
     def count_flags(self, fleets: Sequence[Fleet], feed: str) -> None:
         """Enter the flags that cleaning set on one feed's fixes into its account (each batch once)."""
         flagged = self.ledger.account(f"tracks/{feed}").flagged
-        for flag in CLEANING_FLAGS:
+        present = np.bitwise_or.reduce([np.bitwise_or.reduce(fleet.flags) for fleet in fleets])
+        for flag in (f for f in CLEANING_FLAGS if f & present):
             n = sum(int(np.count_nonzero(fleet.flags & np.uint32(flag))) for fleet in fleets)
             if n:
                 flagged[flag_name(flag)] += n

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAY_STARTS_AT = time(4, 0)
 MS_PER_S = 1000
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
 def to_ms(moment: datetime) -> int:
@@ -21,7 +23,7 @@ def to_ms(moment: datetime) -> int:
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no offset; attach the bundle's time zone first")
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+    return round((moment - _EPOCH) / _MILLISECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,15 @@ class ServiceDay:
     @property
     def start_ms(self) -> int:
         """04:00 local on the day."""
-        return self.local.at(self.date, DAY_STARTS_AT)
+        return _begins_ms(self.local.name, self.date)
 
     @property
     def end_ms(self) -> int:
         """04:00 local on the next day (exclusive)."""
-        return self.local.at(self.date + timedelta(days=1), DAY_STARTS_AT)
+        return _begins_ms(self.local.name, self.date + timedelta(days=1))
+
+
+@lru_cache(maxsize=256)
+def _begins_ms(zone: str, day: date) -> int:
+    """When a service day begins, ms UTC: asked for every car and rule, and looked up in the zone's rules once."""
+    return LocalTime(zone).at(day, DAY_STARTS_AT)
