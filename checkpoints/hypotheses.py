@@ -53,7 +53,7 @@ class OtherCar(NamedTuple):
 
 def seat_pairs(occasion: Occasion, table: PairTable, alike: Likeness, priors: Priors) -> SeatPairs:
     """Put everybody who matters for an occasion on the table, in the order of their names."""
-    captures = prepared(one_per_camera(occasion.captures), alike.model)
+    captures = prepared(one_per_camera(occasion.captures, occasion.rightful), alike.model)
     shown = {person for one in captures for person in one.capture.scores}
     wrong = sorted(shown - occasion.rightful)
     rightful = {

@@ -79,27 +79,34 @@ class Verdict:
     barred: tuple[str, ...]
 
 
-def one_per_camera(captures: tuple[Capture, ...]) -> tuple[Capture, ...]:
+def one_per_camera(captures: tuple[Capture, ...], rightful: frozenset[str] = frozenset()) -> tuple[Capture, ...]:
     """Return one capture a camera, the best quality and never the best score, ordered by camera.
 
-    Faces before one camera share light, angle and picture, so that a second one says hardly anything new. A known
-    seat goes before quality; what is equal in both is decided by time.
+    Faces before one camera share light, angle and picture, so that a second one says hardly anything new; except that
+    a camera which once showed a `rightful` person speaks for that person, whatever else it saw: that goes before
+    quality. A known seat goes before both. What is equal is decided by time.
 
     >>> lit, dark = Capture("C1", 5, 0.9, {}), Capture("C1", 1, 0.4, {"P1": 0.9})
     >>> one_per_camera((dark, lit)) == (lit,)
+    True
+    >>> one_per_camera((dark, lit), frozenset({"P1"})) == (dark,)
     True
     >>> one_per_camera(())
     ()
     """
     best: dict[str, Capture] = {}
     for one in captures:
-        if one.camera_id not in best or _standing(one) > _standing(best[one.camera_id]):
+        if one.camera_id not in best or _standing(one, rightful) > _standing(best[one.camera_id], rightful):
             best[one.camera_id] = one
     return tuple(best[camera_id] for camera_id in sorted(best))
 
 
-def _standing(one: Capture) -> tuple[bool, float, int, int, list[tuple[str, float]], float]:
+_Standing = tuple[bool, bool, float, int, int, list[tuple[str, float]], float]
+
+
+def _standing(one: Capture, rightful: frozenset[str]) -> _Standing:
     quality = -1.0 if one.quality is None else one.quality
     declared = float("inf") if one.declared_score is None else one.declared_score
+    shows = not rightful.isdisjoint(one.scores)
     # Of two pictures of one moment the one with fewer names: the last two only keep the order of input out of it.
-    return one.seat_known, quality, -one.t_ms, -len(one.scores), sorted(one.scores.items()), declared
+    return one.seat_known, shows, quality, -one.t_ms, -len(one.scores), sorted(one.scores.items()), declared

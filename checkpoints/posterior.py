@@ -21,8 +21,8 @@ so a posterior of about 0.9, which is a lead and never a finding by itself. Offi
 should count as colleagues the officers of the sites near the car (evidence.md's simulation had 15 at each school, and
 found 58 % of cases). With some 100 staff in all the same prior is 1e-6: a finding is possible, if less likely.
 
-Of one camera one capture counts (`one_per_camera`). Faces whose seat is not told are used only where those with a
-known seat do not already point at the person, and then bar a finding.
+Of one camera one capture counts, and one that shows a rightful person before others (`one_per_camera`). Faces whose
+seat is not told are used only where those with a known seat do not already point at the person, and then bar a finding.
 """
 
 from __future__ import annotations

@@ -87,6 +87,14 @@ def test_of_one_camera_the_best_quality_counts_and_not_the_best_score() -> None:
     assert one_per_camera((Capture("C1", 0, None, {}), lucky)) == (lucky,)
 
 
+def test_a_camera_that_once_showed_the_declared_person_speaks_for_that_person() -> None:
+    """Else a sharper face of a misread plate, before the same camera, would take the declared person's away."""
+    misread = occasion(*(capture(i, 0.9, P02=0.85) for i in range(2)))
+    both = replace(misread, captures=(*misread.captures, *(capture(i, 0.5, P01=0.8) for i in range(2))))
+    assert first(misread, MODEL, PRIORS, {}).posterior > 0.9
+    assert judge(both, MODEL, PRIORS, {}) == ()
+
+
 def test_a_record_of_being_elsewhere_bars_a_finding_and_lowers_the_posterior() -> None:
     verdict = first(replace(SUBSTITUTED, alibis={"P02": ELSEWHERE}), MODEL, PRIORS)
     assert verdict.barred == ("alibi",)
