@@ -30,6 +30,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,9 @@ NODES = 41
 """Of the Gauss-Hermite rule, as in evidence.md."""
 SATURATED = 0.98
 """Of the score range: above it the scale is taken to be at its end."""
+BEST_SHARE = 0.05
+"""Of persons so many are matched unusually well, as many as poorly [A]. How persons differ is learnt from a few dozen;
+without this share somebody beyond them would look like a stranger the more, the better every score is."""
 SEAT_ASTRAY = 0.5
 """P(a face whose seat is not told is not in the instructor's): there are two front seats."""
 _CHUNK = 40_000
@@ -157,10 +161,18 @@ class ScoreModel:
         impostor = integrated(rows, self.impostor, still, Outlier(as_genuine, np.full(rows.x.size, odd)))
         good = integrated(rows, self.genuine, rows.lift, other)
         poor = integrated(rows, self.poor, rows.lift, other)
+        best = integrated(rows, self.best, rows.lift, other)
         alike = integrated(rows, self.alike, rows.lift, other)
         unlisted = integrated(rows, self.alike, rows.lift, other, also=self._missed())
-        genuine = np.logaddexp(np.log1p(-q) + good, np.log(q) + poor)
+        usual = np.logaddexp(math.log1p(-BEST_SHARE) + good, math.log(BEST_SHARE) + best)
+        genuine = np.logaddexp(np.log1p(-q) + usual, np.log(q) + poor)
         return PairLogs(genuine - impostor, alike - impostor, unlisted - impostor)
+
+    @property
+    def best(self) -> Component:
+        """Somebody who is matched unusually well: anything between the usual mean and the end of the scale."""
+        room = max(1.0 - self.genuine.mean, self.genuine.error_sd)
+        return Component(self.genuine.mean + room / 2, room / 4, self.genuine.error_sd)
 
     def _missed(self) -> F8:
         """Log P(the gallery's search against itself did not show a look-alike), at each node of its pair effect."""
@@ -194,8 +206,17 @@ def marginal(rows: Rows, kind: Component, lift: F8) -> F8:
 
 def nodes_of(kind: Component) -> tuple[F8, F8]:
     """Return the nodes of a component's pair effect and the logs of their weights (which sum to 1)."""
+    t, log_w = _rule()
+    return kind.mean + math.sqrt(2) * kind.pair_sd * t, log_w
+
+
+@cache
+def _rule() -> tuple[F8, F8]:
+    """The nodes of the Gauss-Hermite rule and the logs of their weights; read-only."""
     t, w = np.polynomial.hermite.hermgauss(NODES)
-    return kind.mean + math.sqrt(2) * kind.pair_sd * t, np.log(w / math.sqrt(math.pi))
+    log_w = np.log(w / math.sqrt(math.pi))
+    t.flags.writeable = log_w.flags.writeable = False
+    return t, log_w
 
 
 def integrated(rows: Rows, kind: Component, lift: F8, outlier: Outlier, also: F8 | float = 0.0) -> F8:

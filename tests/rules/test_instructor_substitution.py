@@ -20,11 +20,13 @@ def test_the_finding_names_who_was_there_and_not_who_was_declared() -> None:
     assert "而非申报的教练员" in finding.summary_zh
 
 
-def test_an_instructor_of_another_school_is_believed_less_easily_and_is_a_lead() -> None:
-    """Nine in ten who stand in are colleagues, so that the same faces prove less of a stranger."""
-    (case,) = taught_by("B20", score=0.9).watched().night.cameras.crews.cases["V1"]
-    assert case.person_id == "B20"
-    assert 0.5 < case.verdict.posterior < 0.99
+def test_an_instructor_of_another_school_counts_as_well() -> None:
+    assert only(taught_by("B20").watched().ask(RULE)).person_id == "B20"
+
+
+def test_whoever_is_matched_unusually_well_is_no_stranger_for_that() -> None:
+    """Scores of 0.9 where 0.82 is usual."""
+    assert only(taught_by("B20", score=0.9).watched().ask(RULE)).person_id == "B20"
 
 
 def test_the_declared_one_is_silent() -> None:
