@@ -122,6 +122,7 @@ class ScoreModel:
     n_genuine: int
     odd_share: float = 0.0
     camera_shift: Mapping[str, float] = field(default_factory=dict)
+    best_share: float = BEST_SHARE
     trusted: bool = True
     why: str = ""
 
@@ -164,7 +165,8 @@ class ScoreModel:
         best = integrated(rows, self.best, rows.lift, other)
         alike = integrated(rows, self.alike, rows.lift, other)
         unlisted = integrated(rows, self.alike, rows.lift, other, also=self._missed())
-        usual = np.logaddexp(math.log1p(-BEST_SHARE) + good, math.log(BEST_SHARE) + best)
+        with np.errstate(divide="ignore"):
+            usual = np.logaddexp(np.log1p(-self.best_share) + good, np.log(self.best_share) + best)
         genuine = np.logaddexp(np.log1p(-q) + usual, np.log(q) + poor)
         return PairLogs(genuine - impostor, alike - impostor, unlisted - impostor)
 

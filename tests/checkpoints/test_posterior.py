@@ -58,7 +58,8 @@ def test_the_posterior_is_that_of_the_hypotheses_written_out() -> None:
 
     def genuine(shown: bool) -> float:
         q = model.poor_share
-        return ((1 - q) * pair(model.genuine, shown) + q * pair(model.poor, shown)) / pair(model.impostor, shown)
+        usual = 0.95 * pair(model.genuine, shown) + 0.05 * pair(model.best, shown)
+        return ((1 - q) * usual + q * pair(model.poor, shown)) / pair(model.impostor, shown)
 
     seen, unseen = genuine(True), genuine(False)
     alike = 1 - 2e-4 + 2e-4 * pair(model.alike, True) / pair(model.impostor, True)

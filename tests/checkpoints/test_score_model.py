@@ -67,9 +67,18 @@ def test_the_nodes_weigh_one() -> None:
 def test_ten_captures_are_worth_little_more_than_two() -> None:
     """n / (1 + (n - 1) rho) with rho = 0.4 is 2.2 for n = 10 (evidence.md section 2)."""
     model = replace(PLAIN, impostor=Component(0.35, 0.1 * math.sqrt(0.4), 0.1 * math.sqrt(0.6)))
-    model = replace(model, genuine=Component(0.5, 0.1 * math.sqrt(0.4), 0.1 * math.sqrt(0.6)), threshold=0.0)
+    alike = Component(0.5, 0.1 * math.sqrt(0.4), 0.1 * math.sqrt(0.6))
+    model = replace(model, genuine=alike, threshold=0.0, best_share=0.0)
     one, ten = log_lr(model, 0.6, bounded=False), log_lr(model, *[0.6] * 10, bounded=False)
     assert ten / one == pytest.approx(10 / (1 + 9 * 0.4), rel=FEW_NODES)
+
+
+def test_scores_that_are_all_unusually_good_speak_for_the_person_as_well() -> None:
+    """Eight captures eight spreads above the usual mean; without the share of such persons they would speak against."""
+    model = replace(MODEL, genuine=Component(0.8, 0.01, 0.045))
+    high, usual = log_lr(model, *[0.9] * 8), log_lr(model, *[0.8] * 8)
+    assert high > 0.9 * usual
+    assert log_lr(replace(model, best_share=0.0), *[0.9] * 8) < high
 
 
 def test_one_capture_is_bounded_by_the_comparisons_behind_the_model() -> None:
