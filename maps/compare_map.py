@@ -10,6 +10,7 @@ from audit.compare import Comparison, Matter, Status
 from audit.finding import Finding
 from maps.entries import GRAVEST_FIRST, entry, people_of
 from maps.people import People
+from maps.script_words import script_words
 from maps.shapes import offsets, place, zone_shapes
 from maps.words import N_, Words, words
 from trajectories.clock import LocalTime
@@ -69,7 +70,7 @@ def _page(day: CompareDay, texts: Words, title: str) -> dict[str, Any]:
     date = day.comparison.service_date
     return {
         "kind": "index",
-        "words": texts.messages if texts.lang != "en" else {},
+        "words": script_words(texts, LINKS),
         "title": title,
         "heading": f"{day.before} → {day.after}",
         "date": date.isoformat(),

@@ -15,6 +15,7 @@ from maps.assets import MARKERCLUSTER_CSS, MARKERCLUSTER_JS
 from maps.density import density
 from maps.entries import entry, in_order, people_of, relative_href
 from maps.people import People
+from maps.script_words import script_words
 from maps.shapes import offsets, place, zone_shapes
 from maps.words import N_, RULES, Words, words
 from trajectories.clock import LocalTime
@@ -101,7 +102,7 @@ def render_index(day: IndexDay, lang: str = "zh") -> str:
 def _page(day: IndexDay, texts: Words, title: str) -> dict[str, Any]:
     return {
         "kind": "index",
-        "words": texts.messages if texts.lang != "en" else {},
+        "words": script_words(texts, LINKS),
         "title": title,
         "heading": day.city,
         "date": day.service_date.isoformat(),
