@@ -10,9 +10,13 @@ from typing import Any
 
 from audit.day import FeedBeside
 from audit.finding import Finding
+from checkpoints.positions import CheckedPassage
 from maps.entries import entry, evidence, in_order, people_of, relative_href
+from maps.passages import ClipOf, passage_layer
 from maps.people import People
+from maps.script_words import script_words
 from maps.shapes import offsets, place, zone_shapes
+from maps.sightings import likeliest, seen_of
 from maps.track_columns import SourceOf, track_columns
 from maps.words import EVIDENCE, Words, words
 from trajectories.clock import LocalTime
@@ -32,6 +36,8 @@ LINKS = (
     "own:replay.js",
     "own:vehicle.js",
 )
+CAMERA_LINKS = ("own:passages.css", "own:passages.js", "own:seen.js")
+"""Carried only by the pages of cars that a camera read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,8 @@ class VehicleMapDay:
     file and row; source numbers count the rows of one file after the other. `person_label` gives role and pseudonym
     for a register key. `labels` name rules, explanations and margins in the page's language. `index_href` is the
     relative address of the overview. `matched`: whether the feed moved its positions to roads; `beside`: what other
-    feeds say of the car.
+    feeds say of the car. `passages`: when cameras read the car; their faces are not looked at here. `cameras`: where
+    the cameras stand (lon, lat); `clip_of`: the address of a camera's video.
     """
 
     vehicle: Vehicle
@@ -63,6 +70,23 @@ class VehicleMapDay:
     index_href: str = "index.html"
     matched: bool = False
     beside: tuple[FeedBeside, ...] = ()
+    passages: tuple[CheckedPassage, ...] = ()
+    cameras: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    clip_of: ClipOf | None = None
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether a camera read the car."""
+        return bool(self.passages) or any(map(_rests_on_cameras, self.findings))
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The scripts and styles that the page carries."""
+        return LINKS + CAMERA_LINKS if self.is_seen else LINKS
+
+
+def _rests_on_cameras(finding: Finding) -> bool:
+    return bool(finding.evidence.get("seen"))
 
 
 def write_vehicle_map(path: Path, day: VehicleMapDay, lang: str = "zh") -> Path:
@@ -84,14 +108,16 @@ def render_vehicle_map(day: VehicleMapDay, lang: str = "zh") -> str:
         Layer("track", track_columns(day.track, day.spans, day.stretches, day.source_of, texts)),
         Layer("vehicle", _day(day, texts)),
     ]
-    return render_page(texts, title, layers, LINKS)
+    if day.is_seen:
+        layers.insert(-1, Layer("passages", passage_layer(day.passages, day.cameras, day.clip_of)))
+    return render_page(texts, title, layers, day.links)
 
 
 def _page(day: VehicleMapDay, texts: Words, title: str) -> dict[str, Any]:
     school = day.vehicle.school_id
     return {
         "kind": "vehicle",
-        "words": texts.messages if texts.lang != "en" else {},
+        "words": script_words(texts, day.links),
         "title": title,
         "heading": day.vehicle.plate,
         "date": day.service_date.isoformat(),
@@ -105,6 +131,12 @@ def _page(day: VehicleMapDay, texts: Words, title: str) -> dict[str, Any]:
     }
 
 
+def _seen(finding: Finding, people: People, texts: Words) -> dict[str, Any]:
+    if not _rests_on_cameras(finding):
+        return {}
+    return {"seen": seen_of(finding, people, texts.lang), "likeliest": likeliest(finding, texts)}
+
+
 def _day(day: VehicleMapDay, texts: Words) -> dict[str, Any]:
     keys = people_of(day.findings) | {key for s in day.sessions for key in (s.instructor_id, s.trainee_id)}
     people = People(day.person_label, keys)
@@ -115,6 +147,7 @@ def _day(day: VehicleMapDay, texts: Words) -> dict[str, Any]:
                 "school": None if f.school_id is None else day.schools.get(f.school_id, f.school_id),
                 "place": place(f.geometry),
                 "evidence": evidence(f, people, texts.lang),
+                **_seen(f, people, texts),
             }
             for f in in_order(day.findings)
         ],

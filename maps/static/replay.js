@@ -72,15 +72,17 @@
     }
   }
 
+  const MOST_ROWS = 4;  // of bars that fall on one spot; more lie upon one another
   function bars(items, span, kind, choose) {
     const rows = [];
     return el("div", { class: "bars bars-" + kind }, items.map((item) => {
       const left = (item.start - span.start) / (span.end - span.start) * 100;
       const width = (item.end - item.start) / (span.end - span.start) * 100;
       let row = rows.findIndex((end) => end <= left);
-      if (row < 0) row = rows.length;
+      if (row < 0) row = kind === "passage" ? Math.min(rows.length, MOST_ROWS - 1) : rows.length;
       rows[row] = left + Math.max(width, 0.6);
-      const bar = el("button", { type: "button", class: "bar " + kind, title: item.text, "aria-label": item.text, click: () => choose(item) });
+      const look = ["bar", kind, item.look].filter(Boolean).join(" ");
+      const bar = el("button", { type: "button", class: look, title: item.text, "aria-label": item.text, click: () => choose(item) });
       bar.style.left = left + "%";
       bar.style.width = width + "%";
       bar.style.top = row * 14 + "px";
@@ -93,13 +95,14 @@
   function extent(given) {
     const track = app.track, times = [];
     if (track.n) times.push(track.t[0], track.t[track.n - 1]);
-    given.sessions.concat(given.findings).forEach((item) => times.push(item.start, item.end));
+    given.sessions.concat(given.findings, app.passages ? app.passages.list : []).forEach((item) => times.push(item.start, item.end));
     if (!times.length) return null;
     const start = Math.min(...times), end = Math.max(...times);
     return { start: Math.floor(start / 1000) * 1000, end: Math.max(Math.ceil(end / 1000) * 1000, start + 60000) };
   }
 
-  app.replay = function (map, given, choose) {
+  app.replay = Object.assign(replay, { whereAt });
+  function replay(map, given, choose, pass) {
     const span = extent(given);
     if (!span) return null;
     const car = carIcon();
@@ -113,6 +116,7 @@
       input: () => seek(Number(slider.value)), keydown: keys });
     const readout = el("output", { class: "readout", for: "time" });
     const canvas = el("canvas", { class: "strips", "aria-hidden": "true" });
+    const seen = app.passages ? app.passages.list : [], ticks = bars(seen, span, "passage", pass);
     const sessionBars = bars(given.sessions, span, "session", choose), findingBars = bars(given.findings, span, "finding", choose);
 
     function show() {
@@ -133,6 +137,7 @@
       readout.appendChild(el("span", {}, what));
       slider.value = state.t;
       slider.setAttribute("aria-valuetext", app.moment(state.t) + ", " + what);
+      if (seen.length) app.passages.show(state.t, state.playing, state.rate);
     }
     function seek(t) {
       state.t = Math.max(span.start, Math.min(span.end, t));
@@ -169,6 +174,7 @@
       el("div", { class: "rows" }, [].concat(
         given.findings.length ? row(_("Findings"), findingBars) : [],
         given.sessions.length ? row(_("Sessions"), sessionBars) : [],
+        seen.length ? row(app.passages.title(), ticks) : [],
         row(_("Time"), slider),
         row(_("Track"), canvas))),
     ]);

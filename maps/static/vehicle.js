@@ -34,9 +34,14 @@
         ? _("measured {a}, needed {b}", { a: measure("", entry.measured), b: entry.needed === null || entry.needed === undefined ? app.NOTHING : measure("", entry.needed) }) : null;
       const why = entry.because || "", code = entry.explanation;
       const title = !why || Object.prototype.hasOwnProperty.call(labels, code) ? named(code) : "";
-      return el("li", {}, [title ? el("b", {}, title) : null, title && why ? ": " : null, why || null, numbers ? " (" + numbers + ")" : null]);
+      return el("li", {}, [title ? el("b", {}, title) : null, title && why ? ": " : null, why || null,
+        entry.strength ? el("span", { class: "line time" }, _("what the finding says, compared with this: {strength}", { strength: entry.strength })) : null,
+        numbers ? " (" + numbers + ")" : null]);
     }));
   }
+
+  /* Nothing short of certain is called 100 %. */
+  const percent = (share) => (share < 1 && share >= 0.995 ? "> 99 %" : Math.round(share * 100) + " %");
 
   function rowsOf(finding) {
     const [start, stop] = app.track.rowsWithin(finding.start, finding.end);
@@ -46,7 +51,7 @@
     return a.file + ": " + a.row + " – " + (b.file === a.file ? "" : b.file + ": ") + b.row;
   }
 
-  function details(finding) {
+  function details(finding, go) {
     const evidence = finding.evidence || {}, margins = evidence.margins || {};
     const tried = evidence.excluded || [];
     const rest = {};
@@ -56,11 +61,12 @@
         [_("Place"), finding.zone ? app.places.named(finding.zone) : null],
         [_("Session"), finding.session],
         [_("Trainee"), finding.trainee],
-        [_("Confidence"), finding.confidence === null ? null : Math.round(finding.confidence * 100) + " %"],
+        [_("Confidence"), finding.confidence === null ? null : percent(finding.confidence)],
         [_("Confidence rests on"), finding.basis ? named(finding.basis) : null],
         [_("File and rows"), rowsOf(finding)],
         [_("Number"), finding.id],
       ]),
+      app.passages ? app.passages.pieces(finding, go) : null,
       Object.keys(margins).length ? el("h4", {}, _("Margins measured")) : null,
       Object.keys(margins).length ? tree(margins) : null,
       tried.length ? el("h4", {}, _("Innocent explanations excluded")) : null,
@@ -136,6 +142,7 @@
       ["standing", _("Standing")], ["gap", _("Silent")], ["flagged", _("Flagged fixes")]]
       .filter(([name]) => groups[name].getLayers().length)
       .forEach(([name, text]) => control.addOverlay(groups[name], text));
+    if (app.passages) app.passages.overlays().forEach(([group, text]) => control.addOverlay(group, text));
     control.addTo(map);
     control.getContainer().querySelector("a").setAttribute("title", _("Layers"));
   }
@@ -144,7 +151,7 @@
     labels = given.labels;
     app.vehicle.renderer = L.canvas({ pane: "halo", padding: 0.4 });
     const side = document.getElementById("side"), all = L.layerGroup().addTo(map), one = L.layerGroup().addTo(map);
-    const state = { chosen: null };
+    const state = { chosen: null }, seen = app.passages;
     let replay = null;
 
     function choose(item, silently) {
@@ -162,16 +169,27 @@
       });
       one.clearLayers();
       const bounds = highlight(one, item, true);
+      if (seen) seen.choose(item, bounds);
       fit(map, bounds, 17);
       if (replay) replay.seek(item.start);
       if (silently) app.showMap(map);
       else item.node.scrollIntoView({ block: "nearest" });
     }
 
+    /* To a passage: the time of the replay, its mark on the map, its line in the list unless the click was beside the map. */
+    function pass(passage, fromSide) {
+      if (replay) replay.seek(passage.t);
+      if (!fromSide) passage.node.scrollIntoView({ block: "nearest" });
+      if (!passage.at) return;
+      if (!map.getBounds().pad(-0.1).contains(passage.at)) map.panTo(passage.at, { animate: false });
+      passage.open();
+      app.showMap(map);  // on a small screen the map stands above the list
+    }
+
     const list = el("ol", { class: "findings", id: "findings" }, given.findings.map((finding) => {
       finding.text = finding.title + " · " + app.timeRange(finding.start, finding.end);
       finding.color = app.finding.color(finding.severity);
-      finding.body = details(finding);
+      finding.body = details(finding, (piece) => { if (piece.at) pass(piece.at, true); else if (replay && piece.t !== null) replay.seek(piece.t); });
       finding.body.hidden = true;
       finding.node = el("li", { "data-finding": finding.id }, [
         el("button", { type: "button", class: "entry", "aria-expanded": "false", click: () => choose(finding, true) }, app.finding.body(finding, false)),
@@ -190,13 +208,19 @@
         return session.node;
       })));
     }
+    if (seen) {
+      seen.draw(map, given.findings, pass, (finding) => choose(finding, false));
+      if (seen.list.length) side.appendChild(seen.section(pass));
+    }
     side.appendChild(dayNotes(given));
 
-    replay = app.replay(map, given, choose);
+    replay = app.replay(map, given, choose, pass);
     map.invalidateSize({ animate: false });
-    app.legend(map, app.track.legend().concat(
+    app.legend(map, app.track.legend().concat(seen ? seen.legend() : [],
       given.findings.length ? [[app.swatch({ lines: [{ color: "#ffb000", weight: 11, opacity: 0.6 }] }), _("Part of a finding")]] : [], app.places.legend()));
-    fit(map, app.track.bounds.isValid() ? app.track.bounds : app.places.bounds());
+    const whole = L.latLngBounds([]);
+    [app.track.bounds, seen && seen.bounds].forEach((bounds) => { if (bounds && bounds.isValid()) whole.extend(bounds); });
+    fit(map, whole.isValid() ? whole : app.places.bounds());
     given.findings.forEach((finding) => highlight(all, finding, false));
     layerControl(map);
     map.on("click", (event) => onClick(map, event));

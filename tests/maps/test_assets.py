@@ -77,7 +77,7 @@ def test_no_page_names_a_file_outside_itself() -> None:
 def test_every_script_of_ours_is_carried_by_a_page_and_puts_no_text_into_markup() -> None:
     carried = {
         url.removeprefix(assets.OWN)
-        for url in (*index_map.LINKS, *vehicle_map.LINKS, *compare_map.LINKS)
+        for url in (*index_map.LINKS, *vehicle_map.LINKS, *vehicle_map.CAMERA_LINKS, *compare_map.LINKS)
         if url.startswith(assets.OWN)
     }
     assert carried == {file.name for file in STATIC.iterdir()}

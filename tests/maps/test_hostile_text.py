@@ -12,8 +12,10 @@ import pytest
 from audit.finding import Finding
 from maps.index_map import write_index
 from maps.vehicle_map import write_vehicle_map
+from runs.clips import ClipTemplate
 from tests.browser import Open, Opened
-from tests.maps.plausible import city_day, vehicle_day, zones
+from tests.maps.filmed import spoilt_passages, spoilt_seen
+from tests.maps.plausible import LOCAL, city_day, vehicle_day, zones
 from zones.zone import Zone
 
 RUN = "window.__pwned=1"
@@ -31,6 +33,8 @@ HOSTILE = (
     "\u2028\u2029\u0000\r\n\\\ud800 &lt;b&gt; &amp; {n} ]]>",
 )
 ALL = "".join(HOSTILE)
+CLIPS = ClipTemplate.of("https://video.example/play/{camera_id}?from={from}#{to}")
+LOG10 = dict.fromkeys(("log10_clone", "log10_tampered"), -1.0)
 
 
 def spoilt(finding: Finding, evil: str) -> Finding:
@@ -56,6 +60,8 @@ def spoilt(finding: Finding, evil: str) -> Finding:
         "margins": {evil: 1.5, "b_m": evil},
         "excluded": [{"explanation": evil, "because": evil, "measured": 1.0, "needed": 2.0}, evil],
         evil: [evil, {evil: [[evil]]}],
+        "seen": spoilt_seen(evil),
+        "measured": {**LOG10, "explained_zh": evil, "explained_en": evil, "strength_zh": evil, "strength_en": evil},
     }
     return replace(
         finding,
@@ -110,6 +116,9 @@ def write_hostile_vehicle(folder: Path, evil: str) -> Path:
             person_label=lambda _: evil,
             schools={evil: evil},
             labels={evil: evil, "b_m": evil},
+            passages=spoilt_passages(evil),
+            cameras={evil: (121.44, 31.22)},
+            clip_of=lambda camera_id, shot_ms: CLIPS.url(camera_id, shot_ms, LOCAL),
         ),
     )
 
@@ -129,6 +138,10 @@ def touch_everything(opened: Opened) -> None:
         mark.hover(force=True)
         mark.click(force=True)
         page.wait_for_timeout(50)
+    for passage in page.locator(".bar.passage, .passage-line:visible, .leaflet-marker-icon.passage").all()[:30:4]:
+        passage.click(force=True)
+        links = page.evaluate("[...document.querySelectorAll('a.clip')].map(a => a.href.split('play/')[0])")
+        assert set(links) == {"https://video.example/"}
     page.locator(".leaflet-control-layers").hover()
     box = page.locator(".folium-map").bounding_box()
     assert box is not None
