@@ -23,6 +23,7 @@ from reports.publish import Staging, check_out
 from reports.rejects import write_rejects_parquet
 from reports.run_json import RunRecord, run_json
 from runs.audited import Audited, audit_bundle
+from runs.clips import ClipTemplate
 from runs.coverage import statement
 from runs.map_files import reason_counts, write_maps
 from runs.progress import Progress, Silent
@@ -39,6 +40,7 @@ class Job:
     jobs: int = 1
     office: Path | None = None
     leads: bool = False
+    clips: ClipTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _run(job: Job, progress: Progress) -> Outcome:
     run_id = f"{job.date.isoformat()}-{secrets.token_hex(4)}"
     with Staging(job.out) as folder:
         with audited.watch.measure("maps"):
-            write_maps(folder / "maps", audited, run_id, job.lang, progress)
+            write_maps(folder / "maps", audited, run_id, job.lang, progress, job.clips)
         with audited.watch.measure("reports"):
             _write_reports(folder, audited)
             if job.leads:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from runs.clips import Clips
 from runs.help_pages import Command, Group
 from runs.words import default_language, say
 
@@ -93,6 +94,7 @@ def audit(
     leads: Annotated[
         bool, typer.Option("--leads", help=say("Also write leads.csv: thinner than findings, places to look."))
     ] = False,
+    clips: Clips = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -101,7 +103,7 @@ def audit(
     from runs.show import listener, show_outcome  # noqa: PLC0415
 
     with listener(quiet or as_json, lang) as progress:
-        outcome = run_audit(Job(bundle, day.date(), out, lang, jobs, office, leads), progress)
+        outcome = run_audit(Job(bundle, day.date(), out, lang, jobs, office, leads, clips), progress)
     show_outcome(outcome, lang, quiet, as_json)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audit.analysis import analyse, observe
+from audit.camera_evidence import POSTERIOR
 from audit.day import VehicleDay
 from audit.engine import vehicle_day
 from audit.finding import Finding, NotAssessed
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from feeds.bundle import Bundle
     from maps.index_map import CoverageRow
     from runs.audited import Audited
+    from runs.clips import ClipTemplate
     from runs.door import Batch
 
 
@@ -43,6 +45,7 @@ class Sheet:
     lang: str
     person_label: Callable[[str], str]
     hours: dict[str, str]
+    clips: ClipTemplate | None = None
 
     @property
     def schools(self) -> dict[str, str]:
@@ -54,16 +57,23 @@ class Sheet:
         """Rules, measures and margins to their names."""
         which = 0 if self.lang == "zh" else 1
         names = {key: pair[which] for key, pair in MEASURES.items()}
+        names[POSTERIOR] = say(
+            "posterior of the evidence model of faces, for this lesson; calibrated in simulation, "
+            "not against confirmed cases of this city",
+            self.lang,
+        )
         return names | {r.name: (r.card.title_zh, r.card.title_en)[which] for r in self.audited.rules}
 
 
-def write_maps(folder: Path, audited: Audited, run_id: str, lang: str, progress: Progress) -> Path:
-    """Write `index.html` and the maps it links; return the path of the index."""
+def write_maps(
+    folder: Path, audited: Audited, run_id: str, lang: str, progress: Progress, clips: ClipTemplate | None = None
+) -> Path:
+    """Write `index.html` and the maps it links; return the path of the index. `clips`: where passages' videos are."""
     by_car: dict[str, list[Finding]] = {}
     for finding in audited.findings:
         if finding.vehicle_id is not None:
             by_car.setdefault(finding.vehicle_id, []).append(finding)
-    sheet = Sheet(audited, run_id, lang, pseudonyms(audited.bundle, lang), zone_hours(audited, lang))
+    sheet = Sheet(audited, run_id, lang, pseudonyms(audited.bundle, lang), zone_hours(audited, lang), clips)
     links: dict[str, str] = {}
     progress.stage("maps", len(by_car) + 1)
     for batch in audited.door.read_cars(by_car):
@@ -96,6 +106,7 @@ def _write_one(path: Path, sheet: Sheet, day: VehicleDay, findings: list[Finding
     from maps.vehicle_map import VehicleMapDay, write_vehicle_map  # noqa: PLC0415 -- Folium is slow to import
 
     assert day.track is not None
+    clips = sheet.clips
     page = VehicleMapDay(
         vehicle=day.vehicle,
         service_date=day.day.date,
@@ -113,8 +124,22 @@ def _write_one(path: Path, sheet: Sheet, day: VehicleDay, findings: list[Finding
         labels=sheet.labels,
         matched=day.passes.is_matched,
         beside=day.beside,
+        passages=day.passages,
+        cameras=_cameras(sheet, day),
+        clip_of=None if clips is None else lambda camera_id, shot_ms: clips.url(camera_id, shot_ms, day.day.local),
     )
     write_vehicle_map(path, page, sheet.lang)
+
+
+def _cameras(sheet: Sheet, day: VehicleDay) -> dict[str, tuple[float, float]]:
+    """Return where (lon, lat) the cameras stand that read a car."""
+    facts = sheet.audited.night.facts
+    used, sites = {c.passage.camera_id for c in day.passages}, facts.witnesses.sites
+    if not used:
+        return {}
+    held = [i for i, name in enumerate(sites.ids) if name in used]
+    lon, lat = facts.places.plane.to_degrees(sites.east_m[held], sites.north_m[held])
+    return {sites.ids[i]: (x, y) for i, x, y in zip(held, lon.tolist(), lat.tolist(), strict=True)}
 
 
 def _zones_near(day: VehicleDay) -> tuple[Zone, ...]:
