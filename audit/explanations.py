@@ -24,7 +24,6 @@ EXPLANATIONS: dict[str, tuple[str, str]] = {
         "the declared instructor was not seen in that seat",
     ),
     "exam-duty": ("该时段无此人的考试任务", "no exam of that person was on at the time"),
-    "exam-run": ("不在考试期间", "it was not during an exam"),
     "feed-outage": (
         "同一数据源的其他车辆当日在线,数据源未整体中断",
         "other cars of the feed were heard, and the feed was not down",

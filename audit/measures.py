@@ -56,7 +56,6 @@ MEASURES: dict[str, tuple[str, str]] = {
     "outside_min": ("批准时间外", "outside the hours"),
     "out_of_reach_s": ("以最高车速仍不可达(秒)", "out of reach at top speed (s)"),
     "passages": ("矛盾的过车记录", "contradictory passages"),
-    "passages_over": ("过车数高于限值", "passages over the limit"),
     "path_km": ("行驶里程", "path"),
     "seen_above_share": ("定位覆盖高于限值", "seen over the limit"),
     "seen_min": ("有定位时长", "seen"),

@@ -11,8 +11,8 @@ from audit.measures import MEASURES
 
 def measured_by_rules(root: Path) -> set[str]:
     """The keys that the rules write under `measured` and `margins`, read from their source."""
-    found = set()
-    for file in sorted((root / "audit" / "rules").glob("*.py")):
+    found = {f"log10_{name}" for name in ("clone", "tampered", "misread", "clock")}  # of a conflict, whatever it weighs
+    for file in [*sorted((root / "audit" / "rules").glob("*.py")), root / "audit" / "camera_evidence.py"]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.keyword)
@@ -20,6 +20,14 @@ def measured_by_rules(root: Path) -> set[str]:
                 and isinstance(node.value, ast.Dict)
             ):
                 found |= {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
+            if isinstance(node, ast.FunctionDef) and node.name == "_declared":
+                found |= {
+                    k.value
+                    for d in ast.walk(node)
+                    if isinstance(d, ast.Dict)
+                    for k in d.keys
+                    if isinstance(k, ast.Constant)
+                }
     return found
 
 

@@ -107,11 +107,13 @@ def test_every_finding_is_reproduced_from_the_bundle(city: str, runs: dict[str, 
 
 @pytest.mark.parametrize("city", CITIES)
 def test_rows_read_are_rows_kept_and_rows_rejected(city: str, runs: dict[str, tuple[Path, Path, Outcome]]) -> None:
-    """Every file and feed adds up, and every rejected row stands in rejects.parquet."""
+    """Every file and feed adds up, and every rejected row stands in rejects.parquet; strangers are only counted."""
     import pyarrow.parquet as pq
 
     _, out, _ = runs[city]
     rows = json.loads((out / "run.json").read_text())["rows"]
 
     assert all(a["read"] == a["kept"] + sum(a["rejected"].values()) for a in rows.values())
+    strangers = rows["passages.ndjson"]["rejected"].pop("out-of-scope")
+    assert strangers >= 1500
     assert pq.read_table(out / "rejects.parquet").num_rows == sum(sum(a["rejected"].values()) for a in rows.values())

@@ -7,16 +7,18 @@ from datetime import date
 
 import pytest
 
+from audit.camera_evidence import POSTERIOR
 from audit.day import Doubts
 from audit.explanations import EXPLANATIONS
 from audit.finding import NOT_CALIBRATED
 from audit.reasons import REASONS
 from audit.registry import load_rules
-from tests.rules.guilty import MAKERS, guilty
+from tests.rules.guilty import FILMS, MAKERS, guilty
 from tests.rules.world import World, only, permit, reasons, silent, unanswered, vehicle
 from zones.register import Use
 
-RULES = sorted(MAKERS)
+RULES = sorted([*MAKERS, *FILMS])
+ABOUT_PEOPLE = ["instructor-substitution", "safety-officer-instructing"]
 ABOUT_PLACES = ["off-route", "off-zone-training", "out-of-hours", "undeclared-training", "wrong-zone", "ghost-session"]
 EXCUSABLE = [*ABOUT_PLACES, "signal-gap"]
 ABOUT_CARS = [*EXCUSABLE, "replayed-track"]
@@ -42,8 +44,12 @@ def test_a_finding_is_told_in_both_languages_with_all_measures_filled_in(rule: s
         assert "None" not in text
     assert any("\u4e00" <= c <= "\u9fff" for c in finding.summary_zh)
     assert "(整个课时)" not in finding.summary_zh
-    assert finding.confidence is None
-    assert finding.confidence_basis == NOT_CALIBRATED
+    if rule in ABOUT_PEOPLE:
+        assert finding.confidence is not None
+        assert finding.confidence_basis == POSTERIOR
+    else:
+        assert finding.confidence is None
+        assert finding.confidence_basis == NOT_CALIBRATED
 
 
 @pytest.mark.parametrize("rule", RULES)
