@@ -1,8 +1,9 @@
 """How well weights of evidence are calibrated, where it is known who was who. Pure functions over arrays.
 
-Likelihood ratios are natural logs throughout. Two measures share the abbreviation ECE and are never called so here:
-`empirical_cross_entropy` (forensics: what the ratios are worth, at each prior) and `expected_calibration_error`
-(machine learning: how far stated probabilities are from frequencies).
+Likelihood ratios are natural logs throughout. `weight`: how many comparisons of different persons each ratio stands
+for, one where it is not given: all who were not shown at one lesson share one ratio. Two measures share the
+abbreviation ECE and are never called so here: `empirical_cross_entropy` (forensics: what the ratios are worth, at each
+prior) and `expected_calibration_error` (machine learning: how far stated probabilities are from frequencies).
 
 Definitions: Brümmer and du Preez 2006 (Cllr and its split by PAV); Ramos and Gonzalez-Rodriguez 2013 (empirical
 cross-entropy); Royall 1997 (P(LR >= k | different) <= 1 / k, called Turing's check in evidence.md).
@@ -48,52 +49,55 @@ class Turing(NamedTuple):
     allowed: float
 
 
-def cllr(log_lr_same: F8, log_lr_different: F8) -> float:
+def cllr(log_lr_same: F8, log_lr_different: F8, weight: F8 | None = None) -> float:
     """Return the cost of log-likelihood ratios in bits: 0 perfect, 1 saying nothing, more than 1 misleading.
 
     >>> cllr(np.zeros(3), np.zeros(5))
     1.0
     """
-    same, different = _both(log_lr_same, log_lr_different)
-    return float(0.5 * (np.logaddexp(0.0, -same).mean() + np.logaddexp(0.0, different).mean()) / math.log(2))
+    same, different, weight = _both(log_lr_same, log_lr_different, weight)
+    raised = _mean(np.logaddexp(0.0, different), weight)
+    return float(0.5 * (np.logaddexp(0.0, -same).mean() + raised) / math.log(2))
 
 
-def cost(log_lr_same: F8, log_lr_different: F8) -> Cost:
+def cost(log_lr_same: F8, log_lr_different: F8, weight: F8 | None = None) -> Cost:
     """Return Cllr with its split: Cllr = Cllr_min + Cllr_cal."""
-    total = cllr(log_lr_same, log_lr_different)
-    least = cllr(*pav(log_lr_same, log_lr_different))
+    total = cllr(log_lr_same, log_lr_different, weight)
+    least = cllr(*pav(log_lr_same, log_lr_different, weight), weight)
     return Cost(total, least, total - least)
 
 
-def pav(log_lr_same: F8, log_lr_different: F8) -> tuple[F8, F8]:
+def pav(log_lr_same: F8, log_lr_different: F8, weight: F8 | None = None) -> tuple[F8, F8]:
     """Return the ratios after the monotone rescaling that knows the truth (pool adjacent violators).
 
     Equal ratios stay equal. Where only one kind is left the result is infinite.
     """
-    same, different = _both(log_lr_same, log_lr_different)
+    same, different, counted = _both(log_lr_same, log_lr_different, weight)
     values, place = np.unique(np.concatenate((same, different)), return_inverse=True)
     truth = np.concatenate((np.ones(same.size), np.zeros(different.size)))
-    weight = np.bincount(place, minlength=values.size).astype(np.float64)
-    share = np.bincount(place, truth, values.size) / weight
-    p = np.clip(np.asarray(isotonic_regression(share, weights=weight).x, dtype=np.float64), 0.0, 1.0)
+    number = np.bincount(place, np.concatenate((np.ones(same.size), counted)), values.size)
+    share = np.bincount(place, truth, values.size) / number
+    p = np.clip(np.asarray(isotonic_regression(share, weights=number).x, dtype=np.float64), 0.0, 1.0)
     with np.errstate(divide="ignore"):
-        logs = (np.log(p) - np.log1p(-p) - math.log(same.size / different.size))[place]
+        logs = (np.log(p) - np.log1p(-p) - math.log(same.size / float(counted.sum())))[place]
     return logs[: same.size], logs[same.size :]
 
 
-def empirical_cross_entropy(log_lr_same: F8, log_lr_different: F8, log10_prior_odds: F8) -> F8:
+def empirical_cross_entropy(
+    log_lr_same: F8, log_lr_different: F8, log10_prior_odds: F8, weight: F8 | None = None
+) -> F8:
     """Return, at each prior, the bits still missing after the ratios; at even odds it is Cllr.
 
     >>> even = np.zeros(1)
     >>> float(empirical_cross_entropy(np.ones(2), -np.ones(2), even)[0]) == cllr(np.ones(2), -np.ones(2))
     True
     """
-    same, different = _both(log_lr_same, log_lr_different)
+    same, different, weight = _both(log_lr_same, log_lr_different, weight)
     out = np.empty(log10_prior_odds.size)
     for i, odds in enumerate(np.asarray(log10_prior_odds) * math.log(10)):
         p = 1.0 / (1.0 + math.exp(-odds))
         missed = np.logaddexp(0.0, -(same + odds)).mean()
-        raised = np.logaddexp(0.0, different + odds).mean()
+        raised = _mean(np.logaddexp(0.0, different + odds), weight)
         out[i] = (p * missed + (1.0 - p) * raised) / math.log(2)
     return out
 
@@ -122,20 +126,21 @@ def expected_calibration_error(stated: F8, true: npt.NDArray[np.bool_], edges: S
     return math.fsum(one.n * abs(one.stated - one.observed) for one in bins) / n if n else 0.0
 
 
-def turing_check(log_lr_different: F8, log10_k: Sequence[float]) -> list[Turing]:
+def turing_check(log_lr_different: F8, log10_k: Sequence[float], weight: F8 | None = None) -> list[Turing]:
     """Return how often ratios of different persons reach k; a calibrated ratio does so at most once in k."""
     logs = np.asarray(log_lr_different) / math.log(10)
-    return [Turing(10.0**k, float((logs >= k).mean()), 10.0**-k) for k in log10_k]
+    counted = np.ones(logs.size) if weight is None else weight
+    return [Turing(10.0**k, _mean(logs >= k, counted), 10.0**-k) for k in log10_k]
 
 
-def misleading(log_lr_same: F8, log_lr_different: F8) -> tuple[float, float]:
+def misleading(log_lr_same: F8, log_lr_different: F8, weight: F8 | None = None) -> tuple[float, float]:
     """Return the rates of misleading evidence: same persons below 1, different persons above 1.
 
     >>> misleading(np.array([2.0, -1.0]), np.array([-3.0, -2.0, 1.0, 0.0]))
     (0.5, 0.25)
     """
-    same, different = _both(log_lr_same, log_lr_different)
-    return float((same < 0.0).mean()), float((different > 0.0).mean())
+    same, different, weight = _both(log_lr_same, log_lr_different, weight)
+    return float((same < 0.0).mean()), _mean(different > 0.0, weight)
 
 
 def false_match_rates(
@@ -178,7 +183,14 @@ def camera_scores(camera: Sequence[str], scores: F8) -> Mapping[str, CameraScore
     return out
 
 
-def _both(same: F8, different: F8) -> tuple[F8, F8]:
+def _both(same: F8, different: F8, weight: F8 | None) -> tuple[F8, F8, F8]:
     if not same.size or not different.size:
         raise ValueError(f"both kinds are needed, found {same.size} same and {different.size} different")
-    return np.asarray(same, dtype=np.float64), np.asarray(different, dtype=np.float64)
+    counted = np.ones(different.size) if weight is None else np.asarray(weight, dtype=np.float64)
+    if counted.shape != different.shape or not bool(np.all(counted > 0.0)):
+        raise ValueError(f"{different.size} ratios need as many weights above 0, found {counted.size}")
+    return np.asarray(same, dtype=np.float64), np.asarray(different, dtype=np.float64), counted
+
+
+def _mean(values: npt.NDArray[np.float64] | npt.NDArray[np.bool_], weight: F8) -> float:
+    return float((values * weight).sum() / weight.sum())
