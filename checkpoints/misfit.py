@@ -26,6 +26,10 @@ DISTANCE = 0.1192
 """Largest distance of two normal distribution functions 0.3 standard deviations apart: 2 Phi(0.15) - 1."""
 CHANCE = 1.63
 """99 % point of Kolmogorov's distribution, over sqrt(n)."""
+GENUINE_SHAPE = "genuine scores have another shape"
+GENUINE_SHOWN = "declared persons are shown more or less often"
+IMPOSTOR_SHAPE = "impostors' scores have another shape"
+IMPOSTOR_SHOWN = "impostors are shown more or less often"
 TWICE = 2.0
 """Variance of a count against Poisson's: hits of one pair come in twos."""
 
@@ -60,10 +64,10 @@ def misfit(model: ScoreModel, observations: Sequence[Observation]) -> Misfit:
     reasons = [
         name
         for name, bad in (
-            ("genuine scores have another shape", genuine > genuine_allowed),
-            ("declared persons are shown more or less often", abs(silent) > silent_allowed),
-            ("impostors' scores have another shape", impostor > impostor_allowed),
-            ("impostors are shown more or less often", not ratio_allowed[0] <= ratio <= ratio_allowed[1]),
+            (GENUINE_SHAPE, genuine > genuine_allowed),
+            (GENUINE_SHOWN, abs(silent) > silent_allowed),
+            (IMPOSTOR_SHAPE, impostor > impostor_allowed),
+            (IMPOSTOR_SHOWN, not ratio_allowed[0] <= ratio <= ratio_allowed[1]),
         )
         if bad
     ]

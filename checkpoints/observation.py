@@ -83,6 +83,14 @@ def decoy_rows(observations: Sequence[Observation], model: ScoreModel) -> Rows:
     return _rows(captures, scores, model)
 
 
+def silent_rows(observations: Sequence[Observation], model: ScoreModel) -> tuple[Rows, F8]:
+    """Return a pair for each observation that stands for all decoys whom no camera showed, and how many they are."""
+    held = [(one, len(one.decoys) - len(one.decoy_hits)) for one in observations if one.kept]
+    held = [(one, n) for one, n in held if n]
+    scores: list[list[float | None]] = [[None] * len(one.kept) for one, _ in held]
+    return _rows([one.kept for one, _ in held], scores, model), np.array([n for _, n in held], dtype=np.float64)
+
+
 def decoy_scores(observations: Sequence[Observation], model: ScoreModel) -> tuple[F8, F8, I8]:
     """Return the shown scores of decoys, where each list ends, and the number of the pair, on the 0..1 scale."""
     flat = [

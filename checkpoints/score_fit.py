@@ -30,6 +30,8 @@ MIN_GENUINE = 50
 """Scores of declared persons, for a model that may lead to findings: a spread is then known to 1 / sqrt(100) = 10 %."""
 MIN_IMPOSTOR = 1_000
 """Comparisons with decoys: below it the bound of the data would leave no capture more than a ratio of 1,000."""
+LEARNT_GENUINE, LEARNT_IMPOSTOR = MIN_GENUINE // 4, MIN_IMPOSTOR // 4
+"""With fewer scores, or comparisons, nothing is learnt of genuine scores, or of impostors': what is assumed stays."""
 POOR = (1.0, 19.0)
 """Pseudo-counts of poor and good photos: 5 % [A, evidence.md 1.1], given up after some dozens of persons."""
 ABSENT = (1.0, 249.0)
@@ -87,9 +89,9 @@ def fit(
     ordered = sorted(observations, key=lambda one: one.key)
     n_genuine = sum(one.declared_shown for one in ordered)
     n_impostor = sum(n_comparisons(one) for one in ordered)
-    if n_genuine >= MIN_GENUINE // 4:
+    if n_genuine >= LEARNT_GENUINE:
         model = _first_guess(model, ordered)
-        if n_impostor >= MIN_IMPOSTOR // 4:
+        if n_impostor >= LEARNT_IMPOSTOR:
             model = _fit_impostor(model, ordered)
         model = _fit_genuine(model, ordered)
     model = replace(model, n_genuine=n_genuine, n_impostor=n_impostor)
