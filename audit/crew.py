@@ -41,11 +41,15 @@ class MatcherScale:
 
 @dataclass(frozen=True, slots=True)
 class CrewNight:
-    """What faces say of a night: cases by vehicle, lessons in which too few faces were seen, the model they rest on."""
+    """What faces say of a night: cases by vehicle, lessons in which too few faces were seen, the model they rest on.
+
+    `learnt`: what the model was learnt from, for whoever measures how well it fits.
+    """
 
     cases: Mapping[str, tuple[Case, ...]] = field(default_factory=dict)
     unseen: Mapping[str, tuple[Lesson, ...]] = field(default_factory=dict)
     fitted: Fitted | None = None
+    learnt: tuple[Observation, ...] = ()
 
     @property
     def doubt(self) -> str | None:
@@ -62,7 +66,7 @@ def judge_crews(
     pi_s: float,
 ) -> CrewNight:
     """Judge all lessons of a night. `levels`: the false discovery rate by rule; `pi_s`: see `checkpoints.priors`."""
-    learnt = list(observations(desk))
+    learnt = tuple(observations(desk))
     fitted = fit(learnt, scale.threshold, scale.top_k, scale.score_range)
     desk = replace(desk, drivers=_drivers(desk, fitted.model))
     held = {
@@ -80,7 +84,8 @@ def judge_crews(
     for (v, _), (lesson, seated) in held.items():
         if len({s.capture.camera_id for s in seated if s.capture.seat_known}) < LEAST_CAMERAS:
             unseen.setdefault(v, []).append(lesson)
-    return CrewNight({v: tuple(c) for v, c in told.items()}, {v: tuple(u) for v, u in unseen.items()}, fitted)
+    cases = {v: tuple(c) for v, c in told.items()}
+    return CrewNight(cases, {v: tuple(u) for v, u in unseen.items()}, fitted, learnt)
 
 
 def observations(desk: Desk) -> Iterator[Observation]:
