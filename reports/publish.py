@@ -20,18 +20,35 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from reports.plain import ReportFault
 
-# What a run writes; only a folder that holds nothing else is ever replaced.
+
+class Kind(NamedTuple):
+    """What a folder of results may hold; only one that holds nothing else is ever replaced.
+
+    `record` is the file without which it is none, a JSON object with at least these `members`.
+    """
+
+    outputs: frozenset[str]
+    record: str
+    members: frozenset[str]
+
+
 OUTPUTS = frozenset(
     {
         "findings.geojson", "findings.parquet", "findings.csv", "rejects.parquet", "not_assessed.csv", "leads.csv",
         "run.json", "maps",
     }
 )  # fmt: skip
+RUN = Kind(OUTPUTS, "run.json", frozenset({"schema", "run_id", "service_date", "bundle_sha256"}))
+CALIBRATION = Kind(
+    frozenset({"calibration.json", "calibration.zh.html", "calibration.en.html"}),
+    "calibration.json",
+    frozenset({"schema", "service_date", "bundle_sha256", "matcher"}),
+)
 FOLDER_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # file managers leave these where one has looked
-RUN_MEMBERS = frozenset({"schema", "run_id", "service_date", "bundle_sha256"})
 
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _LISTED = 5
@@ -60,20 +77,20 @@ class Staging:
 
     OUT may be absent (it and its parents are made), empty, or an earlier run, which is replaced as a whole.
     Raises OutRefused at the start when OUT is anything else, and again at the end when it has become so.
-    Raises ReportFault when what was written is not an output: `run.json` missing, or a name not in OUTPUTS.
+    Raises ReportFault when what was written is not an output: the record missing, or a name not among the outputs.
     """
 
-    def __init__(self, out: Path) -> None:
-        """Name OUT; nothing happens before the `with` block."""
-        self._given = out
+    def __init__(self, out: Path, kind: Kind = RUN) -> None:
+        """Name OUT and what it will hold; nothing happens before the `with` block."""
+        self._given, self._kind = out, kind
 
     def __enter__(self) -> Path:
         """Return the folder to write into."""
         self._out = Path(os.path.realpath(self._given))  # a link that leads to OUT stays, and leads to the new one
         with _refusing(self._out):
-            check_out(self._out)
+            check_out(self._out, self._kind)
             self._out.parent.mkdir(parents=True, exist_ok=True)
-            _tidy(self._out)
+            _tidy(self._out, self._kind)
             self._folder, self._lock = _locked_sibling(self._out)
         return self._folder
 
@@ -83,14 +100,14 @@ class Staging:
         """Publish, or after an exception leave no trace."""
         try:
             if kind is None:
-                _publish(self._folder, self._out)
+                _publish(self._folder, self._out, self._kind)
         finally:
             # What lies here now is an attempt that failed, or the earlier run after it was replaced.
             shutil.rmtree(self._folder, ignore_errors=True)
             os.close(self._lock)
 
 
-def check_out(out: Path) -> None:
+def check_out(out: Path, kind: Kind = RUN) -> None:
     """Raise OutRefused unless OUT may be made or replaced: absent, empty, or an earlier run and nothing else."""
     if not os.path.lexists(out):
         return
@@ -103,9 +120,9 @@ def check_out(out: Path) -> None:
     found = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in out.iterdir())
     if not found:
         return
-    if not is_run(out):
+    if not is_run(out, kind):
         raise OutRefused("not-ours", _not_ours(out, "is not empty and holds no earlier run", found), found)
-    others = [name for name in found if name.rstrip("/") not in OUTPUTS | FOLDER_LITTER]
+    others = [name for name in found if name.rstrip("/") not in kind.outputs | FOLDER_LITTER]
     if others:
         raise OutRefused("not-ours", _not_ours(out, "holds an earlier run, but other things too", others), others)
 
@@ -115,13 +132,13 @@ def _not_ours(out: Path, what: str, found: Sequence[str]) -> str:
     return f"{out} {what}: {listed}. Nothing was changed. Name another folder for the results, or move these away."
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder holds the `run.json` of a run of ours."""
+def is_run(folder: Path, kind: Kind = RUN) -> bool:
+    """Whether a folder holds the record (`run.json`) of a run of ours."""
     try:
-        members = json.loads((folder / "run.json").read_bytes())
+        members = json.loads((folder / kind.record).read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(members, dict) and members.keys() >= RUN_MEMBERS
+    return isinstance(members, dict) and members.keys() >= kind.members
 
 
 @contextmanager
@@ -154,13 +171,13 @@ def _locked_sibling(out: Path) -> tuple[Path, int]:
         os.close(lock)
 
 
-def _tidy(out: Path) -> None:
+def _tidy(out: Path, kind: Kind) -> None:
     """Clear up after runs that were killed: an earlier OUT that was set aside comes back, what they wrote goes.
 
     What they wrote is about people, so it goes whichever OUT beside this one it was meant for.
     """
     previous = _previous(out)
-    if is_run(previous):
+    if is_run(previous, kind):
         if os.path.lexists(out):
             shutil.rmtree(previous, ignore_errors=True)
         else:
@@ -185,13 +202,14 @@ def _remove_unless_locked(folder: Path) -> None:
 
 
 # ---------------------------------------------------------------- into OUT's place
-def _publish(folder: Path, out: Path) -> None:
+def _publish(folder: Path, out: Path, kind: Kind) -> None:
     """Put the folder in OUT's place; an earlier run ends where the folder was."""
     names = {entry.name for entry in folder.iterdir()}
-    if "run.json" not in names or not names <= OUTPUTS:
-        raise ReportFault(f"not the outputs of a run: {sorted(names)}, expected run.json and only {sorted(OUTPUTS)}")
+    if kind.record not in names or not names <= kind.outputs:
+        expected = f"expected {kind.record} and only {sorted(kind.outputs)}"
+        raise ReportFault(f"not the outputs of a run: {sorted(names)}, {expected}")
     _settle(folder)
-    check_out(out)
+    check_out(out, kind)
     if not out.exists() or not any(out.iterdir()):
         folder.rename(out)  # replaces an empty folder, and fails on one that has just been filled
     elif not _exchange(folder, out):

@@ -15,7 +15,7 @@ import pytest
 
 from reports import publish
 from reports.plain import ReportFault
-from reports.publish import OutRefused, Staging
+from reports.publish import CALIBRATION, OutRefused, Staging
 
 RUN = json.dumps({"schema": 1, "run_id": "r1", "service_date": "2026-03-18", "bundle_sha256": "0" * 64})
 
@@ -53,6 +53,22 @@ def test_out_and_its_parents_are_made_and_hold_what_was_written(tmp_path: Path) 
     publish_run(out, "new")
     assert contents(out) == {"findings.geojson": b"new", "maps/index.html": b"new", "run.json": RUN.encode()}
     assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_folder_of_one_kind_of_results_is_never_replaced_by_another(tmp_path: Path, earlier: Path) -> None:
+    with pytest.raises(OutRefused, match="holds no earlier run"), Staging(earlier, CALIBRATION):
+        pass
+    report = tmp_path / "report"
+    for _ in range(2):  # a report replaces a report
+        with Staging(report, CALIBRATION) as folder:
+            (folder / "calibration.json").write_text(RUN.replace("run_id", "matcher"))
+    with pytest.raises(OutRefused, match="holds no earlier run"):
+        publish_run(report, "new")
+    with (
+        pytest.raises(ReportFault, match=r"expected calibration\.json"),
+        Staging(tmp_path / "x", CALIBRATION) as folder,
+    ):
+        (folder / "run.json").write_text(RUN)
 
 
 def test_folders_are_0700_and_files_0600_whatever_the_umask(tmp_path: Path) -> None:
