@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,27 +11,11 @@ import typer
 
 from runs.clips import Clips
 from runs.help_pages import Command, Group
-from runs.words import default_language, say
+from runs.options import LANG, Bundle, Day, Form, Json, Language, MapFile, Office, Quiet, dated
+from runs.words import say
 
-FIRST_YEAR, LAST_YEAR = 1980, 2199
 EXIT_FAULT, EXIT_UNUSABLE, EXIT_DIFFERS, EXIT_NOT_ALL = 1, 2, 3, 4
 INPUT_ERRORS = {"feeds.faults.UnusableInput", "reports.publish.OutRefused"}
-
-
-class Lang(StrEnum):
-    """Languages of maps and summaries."""
-
-    ZH = "zh"
-    EN = "en"
-
-
-class Form(StrEnum):
-    """What a track can be written as."""
-
-    GEOPACKAGE = "geopackage"
-    GEOPARQUET = "geoparquet"
-    MFJSON = "mfjson"
-    GPX = "gpx"
 
 
 app = typer.Typer(
@@ -44,33 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-LANG = Lang(default_language())
-Bundle = Annotated[Path, typer.Argument(help=say("The bundle's folder."), show_default=False)]
-
-
-def _dated(day: datetime | None) -> datetime | None:
-    """Refuse a year in which no GPS track was made, or that a typing error made."""
-    if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise typer.BadParameter(say("expected a year from {first} to {last}").format(first=FIRST_YEAR, last=LAST_YEAR))
-    return day
-
-
-Day = Annotated[
-    datetime,
-    typer.Option(
-        "--date",
-        formats=["%Y-%m-%d"],
-        help=say("The service day (04:00 to 04:00 local)."),
-        show_default=False,
-        callback=_dated,
-    ),
-]
-Office = Annotated[Path | None, typer.Option(help=say("TOML file with the office's own dated rule values."))]
-Json = Annotated[bool, typer.Option("--json", help=say("Print JSON."))]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=say("Print nothing but errors."))]
-MapFile = Annotated[Path | None, typer.Option("--map", help=say("Write a map of what differs to this file."))]
-Language = Annotated[Lang, typer.Option(help=say("Language of maps and summary."))]
 
 
 def _example(said: str, command: str) -> str:
@@ -147,7 +103,7 @@ def erase(
     faces_before: Annotated[
         datetime | None,
         typer.Option(
-            "--faces-before", formats=["%Y-%m-%d"], help=say("All faces shot before this date."), callback=_dated
+            "--faces-before", formats=["%Y-%m-%d"], help=say("All faces shot before this date."), callback=dated
         ),
     ] = None,
     lang: Language = LANG,
@@ -169,7 +125,7 @@ def rules(
     rule: Annotated[str | None, typer.Argument(help=say("A rule's name."), show_default=False)] = None,
     day: Annotated[
         datetime | None,
-        typer.Option("--date", formats=["%Y-%m-%d"], help=say("The day asked about (today)."), callback=_dated),
+        typer.Option("--date", formats=["%Y-%m-%d"], help=say("The day asked about (today)."), callback=dated),
     ] = None,
     office: Office = None,
     markdown: Annotated[bool, typer.Option("--markdown", help=say("Print docs/RULES.md."))] = False,
