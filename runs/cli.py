@@ -310,6 +310,30 @@ def track(
     show_export(export_track(bundle, vehicle, day.date(), form, out), lang, quiet, as_json)
 
 
+@app.command(
+    cls=Command,
+    help=_example(
+        say("Measure how well the evidence of faces fits a day's scores, and write a report without persons."),
+        "trajaudit calibrate BUNDLE --date 2026-03-18 --out out/calibration",
+    ),
+)
+def calibrate(
+    bundle: Bundle,
+    day: Day,
+    out: Annotated[Path, typer.Option(help=say("Folder for the report; made with mode 0700."), show_default=False)],
+    lang: Language = LANG,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Measure; exit code 2 without a mandate in force."""
+    from runs.calibrate import Job, calibrate, show_calibrated  # noqa: PLC0415
+    from runs.show import listener  # noqa: PLC0415
+
+    with listener(quiet or as_json, lang) as progress:
+        done = calibrate(Job(bundle, day.date(), out), progress)
+    show_calibrated(done, lang, quiet, as_json)
+
+
 @app.callback(invoke_without_command=True, epilog=say("Example:") + " trajaudit audit --help")
 def _main(
     version: Annotated[bool, typer.Option("--version", help=say("Print the version."))] = False,

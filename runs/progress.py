@@ -14,6 +14,7 @@ STAGES = {
     "audit": (N_("Auditing"), N_("rows (estimated)")),
     "again": (N_("Auditing again what the whole night concerns"), N_("cars")),
     "maps": (N_("Drawing maps"), N_("maps")),
+    "calibrate": (N_("Learning on one half, measuring on the other"), N_("reports")),
     "pull": (N_("Pulling tracks"), N_("cars")),
 }
 """Stage to what a person reads: what is done, and what its steps are."""

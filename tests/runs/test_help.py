@@ -13,7 +13,7 @@ import pytest
 from runs.help_pages import FRAME
 from tests.runs.conftest import ROOT, environment, trajaudit
 
-COMMANDS = ("audit", "compare", "listen", "pull", "reproduce", "rules", "track", "validate", "whatif")
+COMMANDS = ("audit", "calibrate", "compare", "listen", "pull", "reproduce", "rules", "track", "validate", "whatif")
 PAGES = ((), *((command,) for command in COMMANDS))
 HEAVY = {"numpy", "pandas", "pyarrow", "shapely", "numba", "geopandas", "pyogrio", "pyproj", "h3", "folium", "rich"}
 CHINESE = re.compile("[\u4e00-\u9fff]")
