@@ -40,7 +40,7 @@ def show_rules(
     if markdown:
         return (HEAD + "".join(_section(r) for r in rules)).rstrip("\n")
     if rule is None:
-        return "\n".join(f"{r.name:<24}{r.card.severity:<10}{_title(r, lang)}" for r in rules)
+        return "\n".join(f"{r.name:<28}{r.card.severity:<10}{_title(r, lang)}" for r in rules)
     return safe_text(_explained(rules[0], day, lang))
 
 
