@@ -106,7 +106,8 @@ def _halves(report: FitReport, lang: str) -> str:
     one, other = report.halves
     text = say(
         "The day was cut into two halves with no declared instructor in both: {n1} and {n2} scores of declared "
-        "instructors, {m1} and {m2} comparisons. Each half was judged by the model learnt from the other.",
+        "instructors, {m1} and {m2} comparisons. Each half was judged by the model learnt from the other. The model in "
+        "use was learnt from both, so it is usually a little better than these figures.",
         lang,
     )
     counts = {"n1": one.n_genuine, "n2": other.n_genuine, "m1": one.n_impostor, "m2": other.n_impostor}
@@ -253,9 +254,17 @@ def _cameras(report: FitReport, lang: str) -> Section:
         say("Middle half", lang), say("Shift, sd", lang), say("allowed", lang), say("Others shown", lang), "",
     ]  # fmt: skip
     between = report.between
+    values = {
+        "found": f"{between.between_sd:.2f}",
+        "allowed": f"{between.allowed_sd:.2f}",
+        "q": f"{between.q:.1f}",
+        "most": f"{between.q_allowed:.1f}",
+    }
     together = say(
-        "All cameras together differ by {found} standard deviations beyond chance; the alarm is {allowed}.", lang
-    ).format(found=f"{between.between_sd:.2f}", allowed=f"{between.allowed_sd:.2f}")
+        "Cameras differ from one another by {found} standard deviations (alarm: more than {allowed}, and more than "
+        "chance explains: Q {q}, by chance up to {most}).",
+        lang,
+    ).format(**values)
     parts: list[Part] = [Words(together), *camera_chart(report, order, lang), Table(header, rows, looks=looks)]
     if len(order) > MOST_CAMERAS:
         more = say("{n} more cameras are in calibration.json.", lang).format(n=f"{len(order) - MOST_CAMERAS:,}")
