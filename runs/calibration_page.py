@@ -185,7 +185,7 @@ def _thresholds(report: FitReport, lang: str) -> Section:
     note = say(
         "The rate is per comparison of one face with one person; a search of n persons is wrong n times as often. "
         "Lists with as many names as the matcher gives ({n} of {total} faces) may hide more: there the rate is a lower "
-        "limit.",
+        "limit. Lessons that are left out above are left out of the declared instructors shown, too.",
         lang,
     ).format(n=f"{report.learnt.full_lists:,}", total=f"{report.learnt.captures:,}")
     return Section(say("False matches at each threshold", lang), [Table(header, rows), Words(note, is_note=True)])
