@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audit.analysis import Motion
-from audit.crew import CREW_RULES, CrewNight, judge_crews
+from audit.crew_night import CREW_RULES, CrewNight
 from audit.facts import Facts
 from audit.lesson import Lesson
 from audit.night import Presence
@@ -116,6 +116,8 @@ def _checked(p: Passage, vehicle_id: str, settled: Settled, near: float, margin:
 
 def _crews(story: PlateStory, lessons: Mapping[str, tuple[Lesson, ...]], rules: Iterable[Rule]) -> CrewNight:
     """Judge who sat in the instructors' seats, by the values of the rules as they stood that day."""
+    from audit.crew import judge_crews  # noqa: PLC0415 -- SciPy is slow to import, and only faces need it
+
     facts = story.facts
     seen, on = facts.witnesses, facts.day.date
     assert seen.scale is not None, "without a matcher's scale there is a doubt about every crew"

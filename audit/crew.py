@@ -6,10 +6,11 @@ Only persons above the line become findings; what is between it and one half may
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
+from audit.crew_night import OFFICER, SUBSTITUTE, CrewNight, MatcherScale
 from audit.lesson import Case, Lesson, Sighting
 from audit.seats import Desk, Roster, Seated
 from checkpoints.decision import best_of_each, decide, is_lead
@@ -19,42 +20,13 @@ from checkpoints.passage import Candidate, Seat
 from checkpoints.photo_history import poor_photos
 from checkpoints.posterior import judge_many
 from checkpoints.priors import Priors
-from checkpoints.score_fit import Fitted, fit
+from checkpoints.score_fit import fit
 from checkpoints.score_model import Rows, ScoreModel
 
-OFFICER, SUBSTITUTE = "safety-officer-instructing", "instructor-substitution"
-CREW_RULES = (OFFICER, SUBSTITUTE)
 LEAST_CAMERAS = 2
 """With fewer cameras that saw a face in the seat, nothing can be said of who sat there."""
 RECOGNISED_LOG10 = 1.0
 """A driver is taken to be recognised from moderate support on (a ratio of ten): it only ever excuses."""
-
-
-@dataclass(frozen=True, slots=True)
-class MatcherScale:
-    """What the matcher declares of its scores."""
-
-    threshold: float
-    top_k: int
-    score_range: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class CrewNight:
-    """What faces say of a night: cases by vehicle, lessons in which too few faces were seen, the model they rest on.
-
-    `learnt`: what the model was learnt from, for whoever measures how well it fits.
-    """
-
-    cases: Mapping[str, tuple[Case, ...]] = field(default_factory=dict)
-    unseen: Mapping[str, tuple[Lesson, ...]] = field(default_factory=dict)
-    fitted: Fitted | None = None
-    learnt: tuple[Observation, ...] = ()
-
-    @property
-    def doubt(self) -> str | None:
-        """Why nothing can be said of any crew: the model was learnt from too little, or does not fit."""
-        return None if self.fitted is None or self.fitted.model.trusted else "model-misfit"
 
 
 def judge_crews(

@@ -98,7 +98,7 @@ def audit_batch(
 
 def by_cameras(rules: Sequence[Rule], wanted: bool = True) -> tuple[Rule, ...]:
     """Return the rules that rest on what cameras tell of the whole night, or the others."""
-    return tuple(rule for rule in rules if rule.by_cameras == wanted)
+    return tuple(rule for rule in rules if bool(rule.by_cameras) == wanted)
 
 
 def ask_by_cameras(
@@ -108,8 +108,13 @@ def ask_by_cameras(
 
     Those have to be asked again with their track, which belongs to the evidence.
     """
-    out, accused = Verdicts(), set()
+    out, accused = Verdicts(), set[str]()
+    for_all = {"plates": facts.witnesses.plate_doubt, "crew": facts.crew_doubt}
     asked = by_cameras(rules)
+    if all(for_all[rule.by_cameras] and rule.resolve(facts.day.date) for rule in asked):
+        for vehicle_id in vehicle_ids:
+            out.not_assessed += [_for_all(rule, facts, vehicle_id, for_all[rule.by_cameras] or "") for rule in asked]
+        return out, accused
     for vehicle_id in vehicle_ids:
         told = _ask_all(asked, "vehicle", vehicle_day(None, None, facts, vehicle_id), facts, sources)
         if told.findings:
@@ -117,6 +122,11 @@ def ask_by_cameras(
         else:
             out.add(told)
     return out, accused
+
+
+def _for_all(rule: Rule, facts: Facts, vehicle_id: str, reason: str) -> NotAssessed:
+    day = facts.day
+    return NotAssessed(day.date, vehicle_id, rule.name, day.start_ms, day.end_ms, reason)
 
 
 def audit_trainees(facts: Facts, records: Iterable[SessionRecord], rules: Sequence[Rule], sources: Sources) -> Verdicts:

@@ -78,11 +78,15 @@ class Facts:
                 out = union(out, when)
         return out
 
+    @property
+    def crew_doubt(self) -> str | None:
+        """Why the rules on people cannot be answered for anybody."""
+        return self.witnesses.crew_doubt or self.night.cameras.crews.doubt
+
     def doubts_of(self, vehicle_id: str) -> Doubts:
         """Return the doubts about a car, with the datum of its feeds, and what cameras cannot tell of any."""
         seen = self.witnesses
-        crew = seen.crew_doubt or self.night.cameras.crews.doubt
-        doubts = replace(self.doubts.get(vehicle_id, Doubts()), plates=seen.plate_doubt, crew=crew)
+        doubts = replace(self.doubts.get(vehicle_id, Doubts()), plates=seen.plate_doubt, crew=self.crew_doubt)
         if any(name in self.night.suspect for name in self.feeds.get(vehicle_id, ())):
             return replace(doubts, positions="feed-datum")
         return doubts

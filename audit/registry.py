@@ -29,14 +29,15 @@ Assess = Callable[[Any, Any], Iterator[Observation | NotAssessable]]
 class Rule:
     """One rule: its card, what it is asked about, and the function that sees.
 
-    `by_cameras`: it rests on what cameras tell of the whole night, and concerns exam cars, too.
+    `by_cameras`: `plates` or `crew` where it rests on what cameras tell of the whole night; it then concerns exam cars,
+    too.
     """
 
     card: Card
     subject: str
     params: type[Any]
     assess: Assess
-    by_cameras: bool = False
+    by_cameras: str = ""
     _resolved: dict[date, tuple[Any, dict[str, Value]] | None] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -122,7 +123,7 @@ def twins(name: str, coded: Mapping[str, Any], written: str) -> Rule:
         raise CardError(f"{name}.py and {name}.toml disagree: " + "; ".join(faults))
     assert isinstance(params, type)
     assert callable(assess)
-    return Rule(card, subject, params, assess, bool(coded.get("BY_CAMERAS", False)))
+    return Rule(card, subject, params, assess, str(coded.get("BY_CAMERAS", "")))
 
 
 def _faults_of(card: Card) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from audit.crew import CrewNight, MatcherScale
+from audit.crew_night import CrewNight, MatcherScale
 from checkpoints.camera_passes import Sites
 from checkpoints.clocks import Clock
 from checkpoints.conflict import Conflict

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 from audit.finding import Finding, NotAssessed
 from reports.plain import ReportFault, json_text, optional, storable
@@ -73,8 +74,9 @@ def not_assessed_csv(rows: Sequence[NotAssessed], local: LocalTime, reasons: Map
     unknown = sorted({row.reason for row in rows} - set(reasons))
     if unknown:
         raise ReportFault(f"no words for the reason {', '.join(unknown)}; known: {', '.join(sorted(reasons))}")
+    iso = cache(local.iso)  # most rows are of the whole day
     return table_csv(
-        NOT_ASSESSED_COLUMNS, (_not_assessed_cells(r, local, reasons[r.reason]) for r in sorted(rows, key=_place))
+        NOT_ASSESSED_COLUMNS, (_not_assessed_cells(r, iso, reasons[r.reason]) for r in sorted(rows, key=_place))
     )
 
 
@@ -83,13 +85,13 @@ def _place(row: NotAssessed) -> tuple[str, int, bool, str, str, int, str]:
     return (day(row.service_date), row.start_ms, row.vehicle_id is None, vehicle_id, row.rule, row.end_ms, row.reason)
 
 
-def _not_assessed_cells(row: NotAssessed, local: LocalTime, words: tuple[str, str]) -> dict[str, Cell]:
+def _not_assessed_cells(row: NotAssessed, iso: Callable[[int], str], words: tuple[str, str]) -> dict[str, Cell]:
     return {
         "service_date": day(row.service_date),
         "vehicle_id": optional(row.vehicle_id),
         "rule": row.rule,
-        "start": local.iso(row.start_ms),
-        "end": local.iso(row.end_ms),
+        "start": iso(row.start_ms),
+        "end": iso(row.end_ms),
         "reason": row.reason,
         "reason_zh": words[0],
         "reason_en": words[1],

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from audit.crew import CREW_RULES
+from audit.crew_night import CREW_RULES
 from audit.registry import Rule, load_rules
 from checkpoints.fit_report import FitReport, fit_report
 from feeds.bundle_config import FILE, BundleConfig, read_config

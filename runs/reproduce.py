@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from audit.crew import CREW_RULES
+from audit.crew_night import CREW_RULES
 from feeds.erase import Erasure, erasures
 from feeds.faults import Fault, UnusableInput
 from reports.geojson import feature

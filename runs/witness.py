@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from audit.analysis import Motion, observe
 from audit.camera_night import PASS_GAP_MS, camera_night, steps_of
-from audit.crew import MatcherScale
+from audit.crew_night import MatcherScale
 from audit.facts import Facts
 from audit.lesson import Lesson
 from audit.night import Presence

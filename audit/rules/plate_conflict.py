@@ -13,7 +13,7 @@ from audit.finding import Explanation, NotAssessable, Observation
 from checkpoints.conflict import Conflict
 from trajectories.minutes import MINUTE_MS
 
-BY_CAMERAS = True
+BY_CAMERAS = "plates"
 _LIKELIEST = {
     "clone": ("另有车辆使用该号牌(套牌)", "another car wears the plate (a clone)"),
     "tampered": ("终端轨迹并非该车实际行驶", "the track is not where the car went"),

@@ -9,7 +9,7 @@ from audit.camera_evidence import accepted, crew_observation, untold_crew
 from audit.day import VehicleDay
 from audit.finding import Explanation, NotAssessable, Observation
 
-BY_CAMERAS = True
+BY_CAMERAS = "crew"
 
 
 @dataclass(frozen=True, slots=True)

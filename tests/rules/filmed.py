@@ -17,7 +17,7 @@ import numpy as np
 
 from audit.analysis import analyse, observe
 from audit.camera_night import camera_night, steps_of
-from audit.crew import MatcherScale
+from audit.crew_night import MatcherScale
 from audit.day import Doubts
 from audit.engine import vehicle_day
 from audit.lessons import find_lessons
