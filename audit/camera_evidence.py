@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from audit.day import VehicleDay
@@ -37,18 +37,23 @@ def passage_seen(c: CheckedPassage, local: LocalTime) -> dict[str, Any]:
     }
 
 
-def untold_crew(day: VehicleDay, *, declared_only: bool) -> Iterator[NotAssessable]:
-    """Yield why the crew of a car's lessons cannot be told; `declared_only`: of declared lessons alone."""
+def untold_crew(day: VehicleDay, *, declared_only: bool) -> Generator[NotAssessable, None, bool]:
+    """Yield why the crew of a car's lessons cannot be told, and return whether that is so of all of them.
+
+    `declared_only`: of declared lessons alone.
+    """
     for reason in (day.doubts.crew, day.doubts.register, day.doubts.sessions):
         if reason is not None:
             yield whole_day(day, reason)
-            return
+            return True
     if not day.is_heard:
         yield whole_day(day, day.doubts.fixes or "no-fixes")
-        return
-    for lesson in day.unseen_lessons:
-        if lesson.session is not None or not declared_only:
-            yield NotAssessable(lesson.start_ms, lesson.end_ms, "few-sightings")
+        return True
+    for reason, lessons in (("few-sightings", day.unseen_lessons), ("register-damaged", day.doubtful_lessons)):
+        for lesson in lessons:
+            if lesson.session is not None or not declared_only:
+                yield NotAssessable(lesson.start_ms, lesson.end_ms, reason)
+    return False
 
 
 def accepted(day: VehicleDay, rule: str, least_cameras: float) -> Iterator[Case]:

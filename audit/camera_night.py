@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,15 +18,22 @@ from audit.plate_story import PlateStory
 from audit.registry import Rule
 from audit.seats import NEAREST_SITES, Desk, Roster
 from audit.witness import CameraNight
-from checkpoints.camera_passes import CameraPasses, Sites, Steps
+from checkpoints.camera_passes import CameraPasses, Mask, Sites, Steps
+from checkpoints.conflict import Conflict
 from checkpoints.passage import Passage
-from checkpoints.positions import CheckedPassage, check_positions, whereabouts, windows
+from checkpoints.positions import CheckedPassage, Whereabouts, check_positions, whereabouts, windows
 from checkpoints.settle import Settled, Sorted, settle, sort_out, time_sigma_s
+from trajectories.fleet import F8, I8
 from zones.places import KIND_CODES
 from zones.zone import ZoneKind
 
 PASS_GAP_MS = 60_000
 """Between fixes further apart a car need not have gone straight: no drive past a camera is read into that."""
+SEVERAL_CARS = 2
+MANY_CARS, MANY_SHARE = 3, 0.25
+"""Clones are rare: where so many cars of one feed are contradicted, its positions or clocks are."""
+HUNG_MS, HUNG_MPS, HUNG_LEAST = 120_000, 20.0, 3
+"""A position that hung for two minutes and then jumps faster than 72 km/h from a standstill [A]."""
 
 ReadAgain = Callable[[Collection[str]], Iterator[Motion]]
 """Yields the observed tracks of some cars, and of no others."""
@@ -38,8 +47,33 @@ class Told(NamedTuple):
 
 
 def steps_of(motion: Motion) -> Steps:
-    """Return a batch's fixes as the cameras' kernels take them."""
-    return Steps(motion.fleet.offsets, motion.fleet.t_ms, motion.east_m, motion.north_m, motion.ok)
+    """Return a batch's fixes as the cameras' kernels take them; of a position that hung, the first only."""
+    fleet = motion.fleet
+    ok = motion.ok & ~_hung(fleet.offsets, fleet.t_ms, motion.east_m, motion.north_m, motion.ok)
+    return Steps(fleet.offsets, fleet.t_ms, motion.east_m, motion.north_m, ok)
+
+
+def _hung(offsets: I8, t_ms: I8, east_m: F8, north_m: F8, ok: Mask) -> Mask:
+    """Return the fixes that repeat a position to the last digit for minutes, until it jumps as no car starts off.
+
+    A receiver without signal that goes on sending its last place says nothing of where the car is. A parked car whose
+    terminal holds its place leaves it slowly.
+    """
+    out = np.zeros(len(t_ms), np.bool_)
+    rows = np.flatnonzero(ok)
+    if len(rows) < HUNG_LEAST:
+        return out
+    owner = np.searchsorted(offsets, rows, side="right")
+    step_m = np.hypot(np.diff(east_m[rows]), np.diff(north_m[rows]))
+    still = (step_m == 0.0) & (owner[1:] == owner[:-1])
+    starts = np.flatnonzero(still & ~np.r_[False, still[:-1]])
+    ends = np.flatnonzero(still & ~np.r_[still[1:], False]) + 1  # the last row of each run
+    for a, b in zip(starts.tolist(), ends.tolist(), strict=True):
+        lasted = t_ms[rows[b]] - t_ms[rows[a]]
+        if lasted >= HUNG_MS and b + 1 < len(rows) and owner[b + 1] == owner[b]:
+            speed = 1000.0 * step_m[b] / max(t_ms[rows[b + 1]] - t_ms[rows[b]], 1)
+            out[rows[a + 1 : b + 1]] = speed > HUNG_MPS
+    return out
 
 
 def camera_night(
@@ -60,13 +94,43 @@ def camera_night(
     ids, sites = sorted(facts.vehicles), seen.sites
     settled = settle(seen.passages, passes, sites, ids)
     found = sort_out(seen.passages, settled, passes, ids)
-    unseen = _unseen(sites, seen.passages, found, settled, read_again)
+    unseen, others = _unseen(sites, seen.passages, found, settled, read_again)
+    suspect = _suspect_cameras(found.there, unseen)
+    unseen = {v: [_trusting(c, suspect) for c in held] for v, held in unseen.items()}
     checked = {v: _by_time(found.there.get(v, ()), unseen.get(v, ())) for v in sorted({*found.there, *unseen})}
-    story = PlateStory(facts, sites, ids, passes, settled, found, checked, present)
+    story = PlateStory(facts, sites, ids, passes, settled, found, checked, others, present)
     conflicts = {v: c for v in sorted(unseen) if (c := story.conflict(v)) is not None}
+    contradicted = _contradicted_feeds(conflicts, checked, facts)
     crews = CrewNight() if seen.crew_doubt is not None else _crews(story, lessons, rules)
-    night = CameraNight(checked, conflicts, crews, settled.clocks, frozenset(present))
+    night = CameraNight(checked, conflicts, crews, settled.clocks, frozenset(present), suspect, contradicted)
     return Told(night, tuple(seen.passages[i] for i in sorted(found.strangers)))
+
+
+def _suspect_cameras(
+    there: Mapping[str, Sequence[CheckedPassage]], unseen: Mapping[str, Sequence[CheckedPassage]]
+) -> frozenset[str]:
+    """Return the cameras that contradict two cars or more, and at least as often as they agree with any."""
+    agrees = Counter(c.passage.camera_id for held in there.values() for c in held if c.is_read_so)
+    against = [c for held in unseen.values() for c in held if c.whereabouts is Whereabouts.ELSEWHERE]
+    times = Counter(c.passage.camera_id for c in against)
+    n_cars = Counter(camera_id for camera_id, _ in {(c.passage.camera_id, c.vehicle_id) for c in against})
+    return frozenset(c for c, n in times.items() if n_cars[c] >= SEVERAL_CARS and n >= agrees[c])
+
+
+def _trusting(c: CheckedPassage, suspect: frozenset[str]) -> CheckedPassage:
+    """Return a passage as it counts: a suspect camera contradicts nobody."""
+    if c.passage.camera_id in suspect and c.whereabouts is Whereabouts.ELSEWHERE:
+        return replace(c, whereabouts=Whereabouts.POSSIBLE)
+    return c
+
+
+def _contradicted_feeds(
+    conflicts: Mapping[str, Conflict], checked: Mapping[str, Sequence[CheckedPassage]], facts: Facts
+) -> frozenset[str]:
+    """Return the feeds of which three cars or more, and over a quarter of those seen twice, are contradicted twice."""
+    seen: Counter[str] = Counter(f for v, held in checked.items() if len(held) > 1 for f in facts.feeds.get(v, ()))
+    bad = Counter(f for v, c in conflicts.items() if len(c.passages) > 1 for f in facts.feeds.get(v, ()))
+    return frozenset(f for f, n in bad.items() if n >= MANY_CARS and n > MANY_SHARE * seen[f])
 
 
 def _by_time(*groups: Sequence[CheckedPassage]) -> tuple[CheckedPassage, ...]:
@@ -75,20 +139,27 @@ def _by_time(*groups: Sequence[CheckedPassage]) -> tuple[CheckedPassage, ...]:
 
 def _unseen(
     sites: Sites, passages: Sequence[Passage], found: Sorted, settled: Settled, read_again: ReadAgain
-) -> dict[str, list[CheckedPassage]]:
-    """Hold the passages of cars that were not seen to go by against their tracks."""
-    by_car: dict[str, list[Passage]] = {}
+) -> tuple[dict[str, list[CheckedPassage]], dict[tuple[str, str], CheckedPassage]]:
+    """Hold the passages of cars that were not seen to go by against their tracks, by vehicle.
+
+    And against the tracks of the cars of which they may be a misreading: by (passage_id, vehicle_id).
+    """
+    asked_of: dict[str, list[Passage]] = {}
     for i, vehicle_id in found.unseen:
-        by_car.setdefault(vehicle_id, []).append(passages[i])
-    out: dict[str, list[CheckedPassage]] = {}
-    for motion in read_again(frozenset(by_car)) if by_car else ():
-        asked = [(k, p) for k, v in enumerate(motion.fleet.vehicle_ids) for p in by_car.get(v, ())]
+        for v in (vehicle_id, *(o.vehicle_id for o in passages[i].others)):
+            asked_of.setdefault(v, []).append(passages[i])
+    told: dict[tuple[str, str], CheckedPassage] = {}
+    for motion in read_again(frozenset(asked_of)) if asked_of else ():
+        asked = [(k, p) for k, v in enumerate(motion.fleet.vehicle_ids) for p in asked_of.get(v, ())]
         for (k, p), near, margin in zip(asked, *_positions(motion, sites, asked, settled), strict=True):
             vehicle_id = motion.fleet.vehicle_ids[k]
-            out.setdefault(vehicle_id, []).append(_checked(p, vehicle_id, settled, near, margin))
-    for v in set(by_car) - set(out):
-        out[v] = [_checked(p, v, settled, float("nan"), float("nan")) for p in by_car[v]]
-    return out
+            told[p.passage_id, vehicle_id] = _checked(p, vehicle_id, settled, near, margin)
+    named: dict[str, list[CheckedPassage]] = {}
+    for i, vehicle_id in found.unseen:
+        passage = passages[i]
+        unknown = _checked(passage, vehicle_id, settled, float("nan"), float("nan"))
+        named.setdefault(vehicle_id, []).append(told.get((passage.passage_id, vehicle_id), unknown))
+    return named, told
 
 
 def _positions(
@@ -126,7 +197,8 @@ def _crews(story: PlateStory, lessons: Mapping[str, tuple[Lesson, ...]], rules: 
         return CrewNight()
     roster = Roster.of(seen.staff)
     near = _near_officers(story, roster, lessons)
-    desk = Desk(roster, facts.vehicles, facts.sessions, facts.exams, lessons, story.found.there, near)
+    told = facts.vehicles, facts.sessions, facts.exams
+    desk = Desk(roster, *told, lessons, story.found.there, near, doubted=seen.doubted)
     levels = {rule: v.false_discovery_share for rule, v in values.items()}
     pi_s = max(v.substituted_share for v in values.values())
     return judge_crews(desk, seen.scale, seen.lookalikes, story.wrong_car, levels, pi_s)

@@ -26,7 +26,7 @@ from checkpoints.score_model import Rows, ScoreModel
 LEAST_CAMERAS = 2
 """With fewer cameras that saw a face in the seat, nothing can be said of who sat there."""
 RECOGNISED_LOG10 = 1.0
-"""A driver is taken to be recognised from moderate support on (a ratio of ten): it only ever excuses."""
+"""Somebody in another seat is taken to be recognised from moderate support on (a ratio of ten): it only excuses."""
 
 
 def judge_crews(
@@ -40,7 +40,7 @@ def judge_crews(
     """Judge all lessons of a night. `levels`: the false discovery rate by rule; `pi_s`: see `checkpoints.priors`."""
     learnt = tuple(observations(desk))
     fitted = fit(learnt, scale.threshold, scale.top_k, scale.score_range)
-    desk = replace(desk, drivers=_drivers(desk, fitted.model))
+    desk = replace(desk, elsewhere=_elsewhere(desk, fitted.model))
     held = {
         (v, lesson.number): (lesson, desk.seated(v, lesson)) for v, found in desk.lessons.items() for lesson in found
     }
@@ -52,34 +52,47 @@ def judge_crews(
     told: dict[str, list[Case]] = {}
     for case, vehicle_id in _cases(desk, verdicts, by_key, levels, fitted.model):
         told.setdefault(vehicle_id, []).append(case)
+    doubtful: dict[str, list[Lesson]] = {}
+    for verdict in verdicts:
+        if verdict.person_id in desk.doubted:
+            vehicle_id, lesson, _ = by_key[verdict.key]
+            doubtful.setdefault(vehicle_id, []).append(lesson)
     unseen: dict[str, list[Lesson]] = {}
     for (v, _), (lesson, seated) in held.items():
         if len({s.capture.camera_id for s in seated if s.capture.seat_known}) < LEAST_CAMERAS:
             unseen.setdefault(v, []).append(lesson)
     cases = {v: tuple(c) for v, c in told.items()}
-    return CrewNight(cases, {v: tuple(u) for v, u in unseen.items()}, fitted, learnt)
+    return CrewNight(cases, _frozen(unseen), _frozen(doubtful), fitted, learnt)
+
+
+def _frozen(lessons: Mapping[str, Sequence[Lesson]]) -> dict[str, tuple[Lesson, ...]]:
+    return {v: tuple(dict.fromkeys(held)) for v, held in lessons.items()}
 
 
 def observations(desk: Desk) -> Iterator[Observation]:
     """Yield the lessons to learn from: the declared instructors, and against them instructors of other schools."""
+    strangers: dict[str | None, frozenset[str]] = {}
     for vehicle_id in sorted(desk.lessons):
-        school = desk.roster.teaching(desk.vehicles[vehicle_id].school_id)
-        decoys = frozenset(desk.roster.instructors) - school
+        school_id = desk.vehicles[vehicle_id].school_id
+        if school_id not in strangers:  # one set a school: a city has thousands of lessons and of instructors
+            strangers[school_id] = frozenset(desk.roster.instructors) - desk.roster.teaching(school_id)
+        decoys = strangers[school_id]
         for lesson in desk.lessons[vehicle_id]:
             captures = tuple(s.capture for s in desk.seated(vehicle_id, lesson))
             if captures:
-                declared = None if lesson.session is None else lesson.session.instructor_id
-                yield Observation(f"{vehicle_id}/{lesson.number}", declared, captures, decoys - {declared or ""})
+                declared = desk.declared(vehicle_id, lesson)
+                mine = decoys if declared not in decoys else decoys - {declared}
+                yield Observation(f"{vehicle_id}/{lesson.number}", declared, captures, mine)
 
 
-def _drivers(desk: Desk, model: ScoreModel) -> dict[str, frozenset[str]]:
-    """Return by passage whom the model recognises at the wheel."""
+def _elsewhere(desk: Desk, model: ScoreModel) -> dict[str, frozenset[str]]:
+    """Return by passage whom the model recognises at the wheel or behind."""
     faces = [
         (c, f.quality, cand)
         for held in desk.there.values()
         for c in held
         for f in c.passage.faces
-        if f.seat is Seat.DRIVER
+        if f.seat in {Seat.DRIVER, Seat.REAR}
         for cand in f.candidates[:1]
     ]
     out: dict[str, frozenset[str]] = {}
@@ -104,7 +117,7 @@ def single_log10(
 
 def rule_of(person: str, lesson: Lesson, school_id: str | None, roster: Roster) -> str | None:
     """Return which rule a person in the instructor's seat of a lesson is a matter of; None for no rule of ours."""
-    if person in roster.officers and school_id not in roster.instructors.get(person, frozenset()):
+    if person in roster.officers and person not in roster.teaching(school_id):
         return OFFICER
     if person in roster.instructors and lesson.session is not None:
         return SUBSTITUTE
@@ -126,7 +139,7 @@ def _cases(
     for verdict in (verdicts[i] for i in best_of_each(verdicts)):
         vehicle_id, lesson, seated = by_key[verdict.key]
         rule = rule_of(verdict.person_id, lesson, desk.vehicles[vehicle_id].school_id, desk.roster)
-        if rule is not None and rule in levels:
+        if rule is not None and rule in levels and verdict.person_id not in desk.doubted:
             best.append((rule, vehicle_id, lesson, seated, verdict))
     accepted = {rule: set(decide([b[-1] for b in best], level)) for rule, level in levels.items()}
     for i, (rule, vehicle_id, lesson, seated, verdict) in enumerate(best):

@@ -29,11 +29,13 @@ class MatcherScale:
 class CrewNight:
     """What faces say of a night: cases by vehicle, lessons in which too few faces were seen, the model they rest on.
 
-    `learnt`: what the model was learnt from, for whoever measures how well it fits.
+    `doubtful`: lessons with somebody of whom a rejected row of a register may have been. `learnt`: what the model was
+    learnt from, for whoever measures how well it fits.
     """
 
     cases: Mapping[str, tuple[Case, ...]] = field(default_factory=dict)
     unseen: Mapping[str, tuple[Lesson, ...]] = field(default_factory=dict)
+    doubtful: Mapping[str, tuple[Lesson, ...]] = field(default_factory=dict)
     fitted: Fitted | None = None
     learnt: tuple[Observation, ...] = ()
 

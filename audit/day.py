@@ -91,7 +91,7 @@ class VehicleDay:
     feed's positions were moved to a line; `beside`: other feeds that report the car. `track` and what hangs on it is
     None where the car has no fix that day. `is_heard`: whether it has one, also where the track is not at hand.
     `passages` and below are what cameras tell: checked passages, a conflict of its plate, cases of its crew, lessons in
-    which too few faces were seen.
+    which too few faces were seen, and such of which the register may lack what excuses the person seen.
     """
 
     day: ServiceDay
@@ -119,6 +119,7 @@ class VehicleDay:
     conflict: Conflict | None = None
     cases: tuple[Case, ...] = ()
     unseen_lessons: tuple[Lesson, ...] = ()
+    doubtful_lessons: tuple[Lesson, ...] = ()
     memo: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # what several rules work out alike
 
     @property

@@ -182,6 +182,7 @@ def vehicle_day(analysis: Analysis | None, k: int | None, facts: Facts, vehicle_
         conflict=cameras.conflicts.get(vehicle_id),
         cases=cameras.crews.cases.get(vehicle_id, ()),
         unseen_lessons=cameras.crews.unseen.get(vehicle_id, ()),
+        doubtful_lessons=cameras.crews.doubtful.get(vehicle_id, ()),
         trainings=() if heard is None else find_trainings(heard, k or 0, facts.places, sessions, facts.recipe),
     )
 

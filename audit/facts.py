@@ -86,7 +86,9 @@ class Facts:
     def doubts_of(self, vehicle_id: str) -> Doubts:
         """Return the doubts about a car, with the datum of its feeds, and what cameras cannot tell of any."""
         seen = self.witnesses
-        doubts = replace(self.doubts.get(vehicle_id, Doubts()), plates=seen.plate_doubt, crew=self.crew_doubt)
+        bad = any(f in self.night.cameras.contradicted for f in self.feeds.get(vehicle_id, ()))
+        plates = seen.plate_doubt or ("tracks-contradicted" if bad else None)
+        doubts = replace(self.doubts.get(vehicle_id, Doubts()), plates=plates, crew=self.crew_doubt)
         if any(name in self.night.suspect for name in self.feeds.get(vehicle_id, ())):
             return replace(doubts, positions="feed-datum")
         return doubts

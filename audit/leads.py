@@ -65,6 +65,9 @@ def leads_of(facts: Facts, found: frozenset[tuple[str, str, str | None]]) -> tup
     """Return the leads of a night by time. `found`: (rule, vehicle_id, person_id) of its findings."""
     out = []
     for vehicle_id, cases in facts.night.cameras.crews.cases.items():
+        doubts = facts.doubts_of(vehicle_id)
+        if doubts.crew or doubts.register or doubts.sessions:
+            continue  # nothing is said of the crews of this car
         out += [_lead(facts, vehicle_id, c) for c in cases if (c.rule, vehicle_id, c.person_id) not in found]
     return tuple(sorted(out, key=lambda lead: (lead.start_ms, lead.vehicle_id, lead.person_id)))
 

@@ -23,23 +23,29 @@ LONGEST_DRIVE_MS = 60 * MINUTE_MS
 HANDOVER_MS = 30 * MINUTE_MS
 """Within so long of another instructor's session on the same car, the drive may be that instructor's already."""
 LEAST_MS = 10 * MINUTE_MS
-"""Undeclared training shorter than this is no lesson (as for undeclared-training)."""
+"""Training shorter than this is no lesson (as for undeclared-training), and no sign that a session took place."""
+EXAM_GRACE_MS = 30 * MINUTE_MS
+"""Exam days run late [A]."""
+PRACTICE = (2, 3)
+"""The parts of the syllabus that are taught in the car."""
 
 
 def find_lessons(day: VehicleDay) -> tuple[Lesson, ...]:
     """Return the lessons of a car's day by time; none where nothing shows training.
 
-    A declared session is a lesson where the track shows training within it; training that begins before it or goes on
-    after it belongs to it. Exams are no lessons.
+    A declared session of a practical part is a lesson where the track shows training within it; training that begins
+    before it or goes on after it belongs to it. A session told twice is one. Exams, and half an hour around them, are
+    no lessons.
     """
     if day.track is None or not day.trainings:
         return ()
-    exams = intervals((e.start_ms, e.end_ms) for e in day.exams)
+    exams = intervals((e.start_ms - EXAM_GRACE_MS, e.end_ms + EXAM_GRACE_MS) for e in day.exams)
     trained = subtract(day.trained_time, exams)
     told, found = intervals([]), []
-    for s in day.sessions:
+    once = {(s.instructor_id, s.start_ms, s.end_ms): s for s in reversed(day.sessions) if s.part in PRACTICE}
+    for s in once.values():
         mine = intersect(trained, intervals([(s.start_ms, s.end_ms)]))
-        if len(mine):
+        if total_ms(mine) >= min(LEAST_MS, s.end_ms - s.start_ms):
             whole = next(w for w in union(trained, intervals([(s.start_ms, s.end_ms)])).tolist() if w[1] > s.start_ms)
             found.append(Lesson(0, s.start_ms, s.end_ms, 0, 0, s, total_ms(mine)))
             told = union(told, intervals([(whole[0] - BREAK_MS, whole[1] + BREAK_MS)]))

@@ -12,6 +12,7 @@ import numpy as np
 from audit.facts import Facts
 from audit.night import Presence
 from checkpoints.camera_passes import CameraPasses, Sites
+from checkpoints.clocks import LEAST_SHARE, find_clock, pass_sigma_s
 from checkpoints.conflict import Conflict, Traffic, Witness, explain
 from checkpoints.positions import CLOCK_SIGMAS, CheckedPassage, Whereabouts
 from checkpoints.settle import Settled, Sorted
@@ -19,6 +20,10 @@ from checkpoints.settle import Settled, Sorted
 LEAST_WRONG_CAR = 5e-5
 """Share of lessons whose confirmed passages hold another car's, at least (evidence.md 4.1: with the gate and 95 % of
 plates right, 5.6e-5)."""
+NEAR_SLACK_S = 180.0
+"""A car that could have been there with less than this to spare had time for little else."""
+CAR_CLOCK_S, CAR_CLOCK_OFF_S = 7_200.0, 30.0
+"""A terminal's clock is looked for so far off; by less it contradicts nobody."""
 _HOUR_MS = 3_600_000
 
 
@@ -33,13 +38,14 @@ class PlateStory:
     settled: Settled
     found: Sorted
     checked: Mapping[str, tuple[CheckedPassage, ...]]
+    others: Mapping[tuple[str, str], CheckedPassage]
     heard: Mapping[str, Presence]
 
     def conflict(self, vehicle_id: str) -> Conflict | None:
         """Explain the contradictory passages of a car; None without any."""
         held = self.checked[vehicle_id]
         against = [c for c in held if c.whereabouts is Whereabouts.ELSEWHERE]
-        if not against:
+        if not against or self._own_clock_is_off(vehicle_id, held):
             return None
         mine = self.passes.vehicle_ix == self.ids.index(vehicle_id)
         missed = self.passes.camera_ix[mine & ~self.settled.recorded].tolist()
@@ -52,16 +58,33 @@ class PlateStory:
         states = [(reading, self._state(reading.vehicle_id, c)) for reading in c.passage.others]
         return [Witness(r.vehicle_id, r.log_likelihood, state) for r, state in states if state is not None]
 
+    def _own_clock_is_off(self, vehicle_id: str, held: Sequence[CheckedPassage]) -> bool:
+        """Whether one shift of the car's own clock makes most of its passages fit: then its terminal is wrong."""
+        car, place = self.ids.index(vehicle_id), {c: i for i, c in enumerate(self.sites.ids)}
+        mine = np.flatnonzero(self.passes.vehicle_ix == car)
+        read = [c for c in held if c.is_read_so]
+        at = np.array([place[c.passage.camera_id] for c in read], np.int64)
+        t_ms = np.array([c.t_ms for c in read], np.int64)
+        row, which = np.nonzero(at[:, None] == self.passes.camera_ix[mine][None, :])
+        off_s = (t_ms[row] - self.passes.t_ms[mine][which]) / 1000.0
+        near = np.abs(off_s) <= CAR_CLOCK_S
+        sigma_s = pass_sigma_s(self.passes)[mine][which]
+        clock = find_clock(row[near], off_s[near], sigma_s[near])
+        fitting = clock.agree * clock.votes
+        return abs(clock.offset_s) > CAR_CLOCK_OFF_S and fitting >= max(2.0, LEAST_SHARE * len(read))
+
     def _state(self, vehicle_id: str, c: CheckedPassage) -> str | None:
-        """Return what is known of another car at a passage; None where it was heard elsewhere."""
+        """Return what is known of another car at a passage; None where it cannot have been there."""
         for o in self.found.there.get(vehicle_id, ()):
             apart_s = abs(o.t_ms - c.t_ms) / 1000.0
             if o.passage.camera_id == c.passage.camera_id and apart_s <= CLOCK_SIGMAS * (o.sigma_s + c.sigma_s):
                 return "recorded"
-        presence = self.heard.get(vehicle_id)
-        if presence is None or not presence.first_ms <= c.t_ms <= presence.last_ms:
+        other = self.others.get((c.passage.passage_id, vehicle_id))
+        if other is None or other.whereabouts is Whereabouts.UNKNOWN:
             return "silent"
-        return "silent" if any(a <= c.t_ms < b for a, b in presence.gaps.tolist()) else None
+        if other.whereabouts is Whereabouts.POSSIBLE:
+            return "near" if other.margin_s > -NEAR_SLACK_S else "silent"
+        return "there" if other.whereabouts is Whereabouts.THERE else None
 
     @cached_property
     def wrong_car(self) -> float:

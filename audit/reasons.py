@@ -38,6 +38,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "no-passages": ("未提供卡口过车记录或卡口位置", "no camera passages, or no cameras, were handed in"),
     "no-mandate": ("无有效的人脸比对授权文件", "no mandate for the join with face records is in force"),
     "no-matcher": ("未说明比对引擎及其阈值,分值无法解读", "the matcher is not described, so its scores mean nothing"),
+    "tracks-contradicted": (
+        "该数据源多辆车的轨迹与卡口不符,疑为数据源位置或时钟异常",
+        "cameras contradict the tracks of many cars of the feed, so its positions or clocks are in doubt",
+    ),
     "few-sightings": (
         "看清副驾驶座的卡口不足两处,无法判断由谁教练",
         "fewer than two cameras saw a face in the instructor's seat",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from audit.lesson import Lesson
+from audit.lessons import EXAM_GRACE_MS, HANDOVER_MS
 from checkpoints.occasion import Alibi, Capture, Occasion
 from checkpoints.passage import Face, Seat
 from checkpoints.positions import CheckedPassage
@@ -34,6 +35,7 @@ class Roster:
 
     officers: Mapping[str, frozenset[str]]  # person to exam sites
     instructors: Mapping[str, frozenset[str]]  # person to schools
+    _teaching: dict[str | None, frozenset[str]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
     def of(cls, staff: Iterable[StaffRole]) -> Roster:
@@ -52,9 +54,10 @@ class Roster:
 
     def teaching(self, school_id: str | None) -> frozenset[str]:
         """Return the instructors of a school; of a car without one, all."""
-        if school_id is None:
-            return frozenset(self.instructors)
-        return frozenset(p for p, schools in self.instructors.items() if school_id in schools)
+        if school_id not in self._teaching:
+            mine = self.instructors.items()
+            self._teaching[school_id] = frozenset(p for p, at in mine if school_id is None or school_id in at)
+        return self._teaching[school_id]
 
     def officers_at(self, sites: Iterable[str]) -> frozenset[str]:
         """Return the officers of some exam sites."""
@@ -74,8 +77,8 @@ class Seated(NamedTuple):
 class Desk:
     """What is known of where people and cars are meant to be: sessions and exams of all cars, their lessons, passages.
 
-    `near_officers`: by vehicle, the officers who count as near to it. `drivers`: by passage, whom the model recognises
-    at the wheel.
+    `near_officers`: by vehicle, the officers who count as near to it. `elsewhere`: by passage, whom the model
+    recognises at the wheel or behind. `doubted`: of whom a row of a register may be missing.
     """
 
     roster: Roster
@@ -85,33 +88,61 @@ class Desk:
     lessons: Mapping[str, tuple[Lesson, ...]]
     there: Mapping[str, tuple[CheckedPassage, ...]]
     near_officers: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    drivers: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    _by_person: dict[str, list[tuple[str, Session]]] = field(default_factory=dict)
+    elsewhere: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    doubted: frozenset[str] = frozenset()
+    _by_person: dict[str, list[tuple[str, Session]]] = field(default_factory=dict, init=False)
+    _exams_of: dict[str, list[Exam]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        """Index the sessions by instructor."""
+        """Index sessions by instructor and exams by officer."""
         for vehicle_id, held in self.sessions.items():
             for session in held:
                 self._by_person.setdefault(session.instructor_id, []).append((vehicle_id, session))
+        for exams in self.exams.values():
+            for exam in exams:
+                self._exams_of.setdefault(exam.officer_id, []).append(exam)
+
+    def declared(self, vehicle_id: str, lesson: Lesson) -> str | None:
+        """Return the declared instructor, None where nobody was, or somebody who may not teach at that school."""
+        if lesson.session is None:
+            return None
+        person = lesson.session.instructor_id
+        barred = person in self.roster.officers and person not in self._school_of(vehicle_id)
+        return None if barred else person
 
     def rightful(self, vehicle_id: str, lesson: Lesson) -> frozenset[str]:
-        """Return who may rightly sit there: the declared instructor, or, undeclared, any of the school."""
-        if lesson.session is not None:
-            return frozenset({lesson.session.instructor_id})
+        """Return who may rightly sit there: the declared instructor, or, undeclared, any of the school.
+
+        At a change of instructors, and where two sessions overlap, it may be either; in an exam car with an exam that
+        day also its officer.
+        """
+        school = self._school_of(vehicle_id)
+        near = {
+            s.instructor_id
+            for s in self.sessions.get(vehicle_id, ())
+            if s.start_ms < lesson.end_ms + HANDOVER_MS and s.end_ms > lesson.start_ms - HANDOVER_MS
+        }
+        near = {p for p in near if p not in self.roster.officers or p in school}
+        if self.declared(vehicle_id, lesson) is None:
+            near |= school
+        return frozenset(near) | {e.officer_id for e in self.exams.get(vehicle_id, ())}
+
+    def _school_of(self, vehicle_id: str) -> frozenset[str]:
         return self.roster.teaching(self.vehicles[vehicle_id].school_id)
 
     def seated(self, vehicle_id: str, lesson: Lesson) -> list[Seated]:
         """Return the faces that count: of passages that the track confirms, in the lesson or on a drive of its own.
 
-        On a drive with a person of the school at the wheel, or with nobody seen there, who sits beside may be given a
-        lift: that is nobody's lesson.
+        With a person of the school in another seat, whoever sits beside is given a lift. So may be who sits there on a
+        drive on which nobody was seen at the wheel.
         """
         held = [c for c in self.there.get(vehicle_id, ()) if c.is_read_so and lesson.holds(c.t_ms)]
         held = [c for c in held if not self._in_exam(vehicle_id, c.t_ms)]
-        staff = self.rightful(vehicle_id, lesson) | self.roster.teaching(self.vehicles[vehicle_id].school_id)
-        staff |= {cand.person_id for c in held for f in c.passage.faces if _beside(f) for cand in f.candidates[:1]}
+        staff = self.rightful(vehicle_id, lesson) | self._school_of(vehicle_id)
+        shown = {cand.person_id for c in held for f in c.passage.faces if _beside(f) for cand in f.candidates[:1]}
         driven = [c for c in held if any(f.seat is Seat.DRIVER for f in c.passage.faces)]
-        kept = [c for c in held if not (lesson.is_on_drive(c.t_ms) and self._may_be_lift(c, driven, staff))]
+        kept = [c for c in held if not staff & self.elsewhere.get(c.passage.passage_id, frozenset())]
+        kept = [c for c in kept if not (lesson.is_on_drive(c.t_ms) and self._may_be_lift(c, driven, staff | shown))]
         return [s for c in kept if (s := _seated(c)) is not None]
 
     def _may_be_lift(self, c: CheckedPassage, driven: Sequence[CheckedPassage], staff: frozenset[str]) -> bool:
@@ -119,16 +150,16 @@ class Desk:
         near = min(driven, key=lambda d: (abs(d.t_ms - c.t_ms), d.t_ms), default=None)
         if near is None or abs(near.t_ms - c.t_ms) > SAME_DRIVER_MS:
             return True
-        return bool(staff & self.drivers.get(near.passage.passage_id, frozenset()))
+        return bool(staff & self.elsewhere.get(near.passage.passage_id, frozenset()))
 
     def occasion(self, vehicle_id: str, lesson: Lesson, seated: Sequence[Seated], wrong_car: float) -> Occasion:
         """Return a lesson's faces as the evidence model takes them."""
-        school = self.roster.teaching(self.vehicles[vehicle_id].school_id)
+        school = self._school_of(vehicle_id)
         shown = {person for s in seated for person in s.capture.scores}
         alibis = {p: a for p in sorted(shown) if (a := self.alibi(p, vehicle_id, seated)) is not None}
         return Occasion(
             key=f"{vehicle_id}/{lesson.number}",
-            declared=None if lesson.session is None else lesson.session.instructor_id,
+            declared=self.declared(vehicle_id, lesson),
             rightful=self.rightful(vehicle_id, lesson),
             colleagues=school | self.near_officers.get(vehicle_id, frozenset()),
             captures=tuple(s.capture for s in seated),
@@ -139,8 +170,8 @@ class Desk:
     def alibi(self, person: str, vehicle_id: str, seated: Sequence[Seated]) -> Alibi | None:
         """Return what the records say of where else a person was when seen here; None for nothing."""
         times = [s.checked.t_ms for s in seated if person in s.capture.scores]
-        for exam in (e for held in self.exams.values() for e in held if e.officer_id == person):
-            if any(exam.start_ms <= t < exam.end_ms for t in times):
+        for exam in self._exams_of.get(person, ()):
+            if any(exam.start_ms - EXAM_GRACE_MS <= t < exam.end_ms + EXAM_GRACE_MS for t in times):
                 return EXAM_DUTY
         for other, session in self._by_person.get(person, ()):
             if other == vehicle_id:
@@ -167,7 +198,8 @@ class Desk:
         )
 
     def _in_exam(self, vehicle_id: str, t_ms: int) -> bool:
-        return any(e.start_ms <= t_ms < e.end_ms for e in self.exams.get(vehicle_id, ()))
+        exams = self.exams.get(vehicle_id, ())
+        return any(e.start_ms - EXAM_GRACE_MS <= t_ms < e.end_ms + EXAM_GRACE_MS for e in exams)
 
 
 def _beside(face: Face) -> bool:

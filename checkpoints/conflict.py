@@ -24,13 +24,14 @@ P_FITS_BY_CHANCE = 0.05
 """If the clock had jumped, another car's passage would still fit its track by chance so often."""
 P_UNSEEN_PASS = 1e-3
 """A car passes a given camera within a silence of its track so often."""
+P_NEAR = 0.3
+"""A car that had hardly time to do anything else between two fixes went by the camera so often [A]."""
 P_SECOND_PICTURE = 0.02
 """A car that was read rightly is shot a second time so often."""
 P_SEEN_ON_FAKE = 0.02
 """A made-up track meets a true passage by chance so often (evidence.md 4.4)."""
 LEAST_LOG10 = -6.0
 """The plate's error model knows nothing rarer (see `plates.LEAST`)."""
-_MOST_MISSED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class Traffic:
 class Witness:
     """What speaks for another car at a contradictory passage: a registered car whose plate may have been read so.
 
-    `state`: `there` (it went by and no passage of its own records it), `recorded` (it went by, recorded rightly), or
-    `silent` (nobody knows where it was).
+    `state`: `there` (it went by and no passage of its own records it), `near` (it may have, and had time for little
+    else), `recorded` (it went by, recorded rightly), or `silent` (nobody knows where it was).
     """
 
     vehicle_id: str
@@ -114,7 +115,7 @@ def _log10(p: float) -> float:
 
 def _misread_log10(others: Sequence[Witness], traffic: Traffic) -> float:
     """Return log10 P(some other car's plate was read as this one, at that camera and minute)."""
-    weight = {"there": 1.0, "recorded": P_SECOND_PICTURE, "silent": traffic.per_car}
+    weight = {"there": 1.0, "near": P_NEAR, "recorded": P_SECOND_PICTURE, "silent": traffic.per_car}
     p = sum(math.exp(w.log_likelihood) * weight[w.state] for w in others)
     return _log10(p + traffic.strangers * 10.0**LEAST_LOG10)
 
@@ -122,8 +123,8 @@ def _misread_log10(others: Sequence[Witness], traffic: Traffic) -> float:
 def _fake_log10(confirmed: Sequence[str], missed: Sequence[str], detection: Mapping[str, float]) -> float:
     """Return log10 of (track made up : track true) from what cameras saw of it (evidence.md 4.4, K1 and K3)."""
     seen = sum(math.log10(P_SEEN_ON_FAKE / detection.get(c, 0.5)) for c in confirmed)
-    unseen = sum(
-        math.log10((1.0 - P_SEEN_ON_FAKE) / (1.0 - min(detection.get(c, 0.5), 0.95))) for c in missed[:_MOST_MISSED]
+    unseen = sum(  # once a camera: what made it miss one drive makes it miss the next
+        math.log10((1.0 - P_SEEN_ON_FAKE) / (1.0 - min(detection.get(c, 0.5), 0.95))) for c in sorted(set(missed))
     )
     return seen + unseen
 
@@ -135,7 +136,7 @@ def _clock_log10(seen: Sequence[CheckedPassage], missed: Sequence[str], traffic:
     left, it must lie in a silence of the track. And the jump puts it at this minute among all.
     """
     total, spare = 0.0, Counter(missed)
-    for camera_id, hour in {(c.passage.camera_id, c.t_ms // 3_600_000) for c in seen}:
+    for camera_id, hour in sorted({(c.passage.camera_id, c.t_ms // 3_600_000) for c in seen}):
         others = sum(traffic.fitting.get((camera_id, h), 0) for h in (hour - 1, hour, hour + 1))
         total += math.log10(P_CLOCK) + others * math.log10(P_FITS_BY_CHANCE)
     for c in seen:

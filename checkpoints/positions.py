@@ -123,7 +123,7 @@ def _check(
                 continue
             out = _reach_s(t_ms, x, y, i if i >= lo else -1, j, at_x[q], at_y[q], far_from[q], far_to[q])
             margin[q] = out if np.isnan(margin[q]) else min(margin[q], out)
-            if i >= lo and t_ms[j] - t_ms[i] <= gap_ms and t_ms[i] <= near_to[q] and t_ms[j] >= near_from[q]:
+            if i >= lo and 0 < t_ms[j] - t_ms[i] <= gap_ms and t_ms[i] <= near_to[q] and t_ms[j] >= near_from[q]:
                 d = _nearest_m(t_ms, x, y, i, j, at_x[q], at_y[q], near_from[q], near_to[q])
                 nearest[q] = d if np.isnan(nearest[q]) else min(nearest[q], d)
             i = j

@@ -53,7 +53,7 @@ class Settled:
     """What the passes of all cars say of all passages.
 
     `matched`: for each claim the pass of that car that fits it, -1 for none. `recorded`: for each pass whether a
-    passage read as that car's fits it. `wrong_car`: how often a passage read as one car's fits the pass of another.
+    passage read as that car's fits it.
     """
 
     claims: Claims

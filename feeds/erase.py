@@ -3,6 +3,8 @@
 Passages stay for the rule on plates; faces and candidates go. What was erased stands in `erased.json`: when, in which
 files, how many, and the files' digests before and after, so that a finding can say that what it rested on is gone. Not
 who. A file is replaced whole or not at all; a line that cannot be read and holds the person's key goes as a whole.
+
+GA/T 1400 payloads name people by identity number, which no register holds: to erase somebody there, name that number.
 """
 
 from __future__ import annotations
@@ -12,14 +14,16 @@ import gzip
 import io
 import json
 import os
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from feeds.bundle_files import decode_chinese
 from feeds.digest import file_sha256
-from feeds.lines import lines_of
+from feeds.lines import encoding_of, lines_of
 from feeds.passage_door import FILE, FOLDER
 from feeds.text import find_file, read_bytes
 
@@ -109,30 +113,34 @@ def _passages(folder: Path, keep: Keep, key: str | None) -> Iterator[ErasedFile]
 
 def _lines(path: Path, keep: Keep, key: str | None) -> tuple[bytes, int]:
     """Return a file of records, one a line, without what is to go, and how many pieces went."""
+    encoding, _ = encoding_of(path)
     out, total = [], 0
     for line in lines_of(path):
         if line is None:
             continue  # too long to be a record: nobody reads it, and nobody knows whom it names
         try:
-            record = json.loads(line)
+            record = json.loads(line.removeprefix(BOM_UTF8).decode(encoding))
             kept, n = keep(record) if isinstance(record, dict) else (record, 0)
         except (ValueError, RecursionError):
             kept, n = None, 0
-            if key is not None and key.encode() in line:
+            if key is not None and key.encode(encoding, "replace") in line:
                 total += 1
                 continue
         total += n
-        out.append(json.dumps(kept, ensure_ascii=False).encode() if n else line)
+        out.append(json.dumps(kept, ensure_ascii=False).encode(encoding) if n else line)
     return b"".join(piece + b"\n" for piece in out), total
 
 
 def _payload(path: Path, keep: Keep) -> tuple[bytes, int]:
+    """Return a GA/T 1400 payload without what is to go; one that cannot be read is kept as it is and counts nothing."""
     data = read_bytes(path)
+    text, note = decode_chinese(data)
     try:
-        kept, n = _walked(json.loads(data), keep)
+        kept, n = _walked(json.loads(text), keep)
     except (ValueError, RecursionError):
         return data, 0
-    return json.dumps(kept, ensure_ascii=False).encode(), n
+    encoding = "gb18030" if note == "gb18030" else "utf-8"
+    return json.dumps(kept, ensure_ascii=False).encode(encoding), n
 
 
 def _walked(value: Any, keep: Keep) -> tuple[Any, int]:
@@ -163,7 +171,10 @@ def _without(record: dict[str, Any], person_id: str) -> tuple[dict[str, Any], in
         if isinstance(held, list):
             kept = [c for c in held if not (isinstance(c, dict) and c.get("person_id") == person_id)]
             n += len(held) - len(kept)
-            face = {**face, "candidates": kept}  # noqa: PLW2901 -- the face as it stays
+            told = {**face, "candidates": kept}
+            if len(kept) < len(held):  # it may be of the same person
+                told.pop("declared_score", None)
+            face = told  # noqa: PLW2901 -- the face as it stays
         elif isinstance(face, dict) and face.get("IDNumber") == person_id:
             n += 1
         out.append(face)
@@ -203,10 +214,13 @@ def _rewritten(folder: Path, path: Path, data: bytes, n: int) -> Iterator[Erased
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Put new contents in a file's place, whole or not at all."""
+    """Put new contents in a file's place, whole or not at all; a link stays, and the file keeps its mode."""
+    path = path.resolve()
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
     beside = path.with_name(f".{path.name}.erasing")
-    with beside.open("wb") as file:
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    beside.chmod(mode)
     beside.replace(path)

@@ -78,7 +78,8 @@ def _unless_erased(before: Feature, lines: list[str], gone: Sequence[Erasure], l
         return other
     last = max(files.values(), key=lambda erasure: erasure.on)
     said = say("face records that it rests on were erased on {date}: it cannot be worked out again", lang)
-    return [said.format(date=last.on.isoformat())]
+    also = tuple(f"evidence.{part}." for part in ("registers", "versions", "parameters", "inputs"))
+    return [said.format(date=last.on.isoformat()), *(line for line in other if line.startswith(also))]
 
 
 def _cars(wanted: dict[str, Feature], which: str) -> frozenset[str] | None:

@@ -26,6 +26,7 @@ from feeds.passage_raw import Scale
 from geo.plane import LocalPlane
 from runs.door import Batch, TrackDoor
 from trajectories.clock import ServiceDay
+from zones.register import Role, StaffRole
 
 LOOKALIKES = "lookalikes.csv"
 FACE_JOIN = "face-track-join"
@@ -62,7 +63,7 @@ def open_cameras(bundle: Bundle, day: ServiceDay, doors: TrackDoor, plane: Local
         book, {s.person_id for s in staff}, cameras, day.start_ms, day.end_ms, doors.ledger, face_join=allowed
     )
     passages = read_passages(bundle.folder, day.local, Scale.of(bundle.config.matcher), door)
-    if not door.count.read or not cameras:
+    if not passages or not cameras:
         return CameraDesk(door, NO_SITES), Witnesses(crew_doubt="no-passages" if allowed else "no-mandate")
     lon, lat = (np.array([getattr(c, name) for c in cameras.values()]) for name in ("lon_deg", "lat_deg"))
     sites = Sites(tuple(cameras), *plane.to_metres(lon, lat))
@@ -77,9 +78,25 @@ def open_cameras(bundle: Bundle, day: ServiceDay, doors: TrackDoor, plane: Local
         staff=staff,
         scale=scale,
         lookalikes=pairs if is_there(bundle.folder, LOOKALIKES) else None,
-        damaged_staff=frozenset(bundle.damaged.ids.get(("staff.csv", "person_id"), ())),
+        doubted=_doubted(bundle, staff),
         plate_doubt=None,
         crew_doubt=crew_doubt,
+    )
+
+
+def _doubted(bundle: Bundle, staff: Sequence[StaffRole]) -> frozenset[str]:
+    """Return the persons of whom a role, an exam or a look-alike may be missing.
+
+    Whose exam a rejected row was is not known: it may have been any officer's.
+    """
+    damaged = bundle.damaged
+    exams = any(file == "exams.csv" for file, _ in (*damaged.ids, *damaged.whole))
+    return frozenset(
+        s.person_id
+        for s in staff
+        if damaged.roles_of(s.person_id)
+        or damaged.lookalikes_of(s.person_id)
+        or (exams and s.role is Role.SAFETY_OFFICER)
     )
 
 
@@ -103,4 +120,9 @@ def camera_facts(
     passes = CameraPasses.joined(desk.parts, desk.numbers)
     told = camera_night(passes, facts, heard, lessons, rules, read_again)
     desk.door.drop(told.strangers)
+    for camera_id in sorted(told.night.suspect):
+        doors.ledger.warn(
+            f"cameras.geojson: camera {camera_id} contradicts the tracks of several cars more often than not: check "
+            "its place and clock. Until then it contradicts nobody"
+        )
     return replace(facts, night=replace(facts.night, cameras=told.night))

@@ -23,7 +23,8 @@ class Params:
 
 def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
     """Yield each lesson in which the night's evidence puts another instructor than the declared one in the seat."""
-    yield from untold_crew(day, declared_only=True)
+    if (yield from untold_crew(day, declared_only=True)):
+        return
     for case in accepted(day, "instructor-substitution", p.least_cameras):
         verdict = case.verdict
         excluded = (

@@ -23,7 +23,8 @@ class Params:
 
 def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
     """Yield each lesson in which the night's evidence puts an exam safety officer in the instructor's seat."""
-    yield from untold_crew(day, declared_only=False)
+    if (yield from untold_crew(day, declared_only=False)):
+        return
     for case in accepted(day, "safety-officer-instructing", p.least_cameras):
         verdict = case.verdict
         excluded = (

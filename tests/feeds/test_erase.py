@@ -103,3 +103,25 @@ def test_nothing_to_erase_changes_no_file_but_is_told(bundle: Path) -> None:
 def test_a_note_of_erasures_that_is_not_ours_is_no_note(tmp_path: Path) -> None:
     (tmp_path / "erased.json").write_text("[]", "utf-8")
     assert erasures(tmp_path) == ()
+
+
+def test_a_file_in_gb18030_is_erased_in_its_encoding_and_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "passages.ndjson"
+    line = json.dumps(record("K1", "2026-03-17T10:00:00+08:00", "P1", "P2"), ensure_ascii=False)
+    path.write_bytes((line + "\n").encode("gb18030"))
+    path.chmod(0o600)
+    assert erase_person(tmp_path, "P1", ON).files[0].erased == 1
+    told = json.loads(path.read_bytes().decode("gb18030"))
+    assert told["plate"] == "鲁A1001学"
+    assert [c["person_id"] for c in told["faces"][0]["candidates"]] == ["P2"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_behind_a_link_the_file_itself_is_erased(tmp_path: Path) -> None:
+    real = tmp_path / "elsewhere.ndjson"
+    real.write_text(json.dumps(record("K1", "2026-03-17T10:00:00+08:00", "P1")) + "\n", "utf-8")
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "passages.ndjson").symlink_to(real)
+    erase_person(tmp_path / "bundle", "P1", ON)
+    assert "P1" not in real.read_text("utf-8")
+    assert (tmp_path / "bundle" / "passages.ndjson").is_symlink()
