@@ -56,7 +56,10 @@ class PlateStory:
     def _witnesses(self, c: CheckedPassage) -> list[Witness]:
         """Return the registered cars that the passage may be of instead, and what is known of where they were."""
         states = [(reading, self._state(reading.vehicle_id, c)) for reading in c.passage.others]
-        return [Witness(r.vehicle_id, r.log_likelihood, state) for r, state in states if state is not None]
+        right = {
+            r.vehicle_id: sum(o.is_read_so for o in self.found.there.get(r.vehicle_id, ())) for r in c.passage.others
+        }
+        return [Witness(*reading, state, right[reading.vehicle_id]) for reading, state in states if state is not None]
 
     def _own_clock_is_off(self, vehicle_id: str, held: Sequence[CheckedPassage]) -> bool:
         """Whether one shift of the car's own clock makes most of its passages fit: then its terminal is wrong."""

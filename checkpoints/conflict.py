@@ -18,6 +18,10 @@ P_CLONE = 1e-3
 P_TAMPERED = 1e-3
 """One car in a thousand on a day: assumed (evidence.md 8 has no figure); a factor of ten moves the decision by one
 passage at most."""
+P_BENT = 1e-3
+"""One plate in a thousand is bent or dirty so that it is always misread in the same way [A]."""
+P_RIGHT_THOUGH_BENT = 0.1
+"""... and is read rightly so often all the same [A]."""
 P_CLOCK = 1e-2
 """One camera in a hundred whose clock jumps within the day."""
 P_FITS_BY_CHANCE = 0.05
@@ -55,12 +59,14 @@ class Witness:
     """What speaks for another car at a contradictory passage: a registered car whose plate may have been read so.
 
     `state`: `there` (it went by and no passage of its own records it), `near` (it may have, and had time for little
-    else), `recorded` (it went by, recorded rightly), or `silent` (nobody knows where it was).
+    else), `recorded` (it went by, recorded rightly), or `silent` (nobody knows where it was). `read_right`: how many of
+    its own passages that day were read as its own.
     """
 
     vehicle_id: str
     log_likelihood: float
     state: str
+    read_right: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ def explain(
         return None
     clone = math.log10(P_CLONE) + len(seen) * _log10(traffic.per_car)
     fake = clone - math.log10(P_CLONE) + math.log10(P_TAMPERED) + _fake_log10(confirmed, missed, traffic.detection)
-    misread = sum(_misread_log10(witnesses(c), traffic) for c in seen)
+    misread = _misread_log10([witnesses(c) for c in seen], traffic)
     log10 = {"clone": clone, "tampered": fake, "misread": misread, "clock": _clock_log10(seen, missed, traffic)}
     return Conflict(tuple(seen), log10, len(confirmed), len(missed))
 
@@ -113,11 +119,21 @@ def _log10(p: float) -> float:
     return math.log10(max(p, 1e-12))
 
 
-def _misread_log10(others: Sequence[Witness], traffic: Traffic) -> float:
-    """Return log10 P(some other car's plate was read as this one, at that camera and minute)."""
+def _misread_log10(others: Sequence[Sequence[Witness]], traffic: Traffic) -> float:
+    """Return log10 P(other cars' plates were read as this one at each passage's camera and minute).
+
+    By chance, each time anew; or one car's plate is bent or dirty and is read so whenever it goes by.
+    """
     weight = {"there": 1.0, "near": P_NEAR, "recorded": P_SECOND_PICTURE, "silent": traffic.per_car}
-    p = sum(math.exp(w.log_likelihood) * weight[w.state] for w in others)
-    return _log10(p + traffic.strangers * 10.0**LEAST_LOG10)
+    stranger = traffic.strangers * 10.0**LEAST_LOG10
+    chance = sum(_log10(sum(math.exp(w.log_likelihood) * weight[w.state] for w in at) + stranger) for at in others)
+    each = [{w.vehicle_id: weight[w.state] for w in at} for at in others]
+    right = {w.vehicle_id: w.read_right for at in others for w in at}
+    bent = [
+        math.log10(P_BENT) + n * math.log10(P_RIGHT_THOUGH_BENT) + sum(_log10(at.get(car, stranger)) for at in each)
+        for car, n in sorted(right.items())
+    ]
+    return max([chance, *bent])
 
 
 def _fake_log10(confirmed: Sequence[str], missed: Sequence[str], detection: Mapping[str, float]) -> float:
