@@ -61,7 +61,7 @@ def test_a_car_of_like_plate_that_went_by_each_time_explains_them_as_misread() -
 def test_a_bent_plate_is_always_misread_unless_it_is_also_read_rightly() -> None:
     three = seen("C0", 0), seen("C1", 20), seen("C0", 40)
     assert explained(*three, others=(Witness("V2", -13.0, "near"),)).log10_odds < 3
-    assert explained(*three, others=(Witness("V2", -13.0, "near", read_right=9),)).log10_odds > 3
+    assert explained(*three, others=(Witness("V2", -13.0, "near", read_right=20),)).log10_odds > 3
 
 
 def test_a_track_that_no_camera_ever_saw_is_made_up() -> None:
