@@ -17,7 +17,7 @@ from checkpoints.conflict import Conflict
 from checkpoints.positions import CheckedPassage
 from trajectories.clock import ServiceDay
 from trajectories.fleet import F8, I8, Track
-from trajectories.intervals import Intervals, clip, intersect, intervals, subtract, total_ms
+from trajectories.intervals import Intervals, intersect, intervals, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
 from trajectories.passes import PassSpread
 from trajectories.side_by_side import SideBySide
@@ -243,10 +243,6 @@ class VehicleDay:
     def is_route(self, zone_ix: int) -> bool:
         """Whether a place is a route."""
         return int(self.places.kind_code[zone_ix]) == KIND_CODES[ZoneKind.ROUTE]
-
-    def sessions_during(self, when: Intervals) -> tuple[Session, ...]:
-        """Return the car's sessions that overlap a time."""
-        return tuple(s for s in self.sessions if len(clip(when, s.start_ms, s.end_ms)))
 
     def declared_time(self, grace_ms: int = 0) -> Intervals:
         """Return when sessions of the car were declared, each longer by `grace_ms` at both ends."""

@@ -38,10 +38,6 @@ class Damaged:
         """Whether a session of the trainee may be missing."""
         return self.hides("sessions.csv", "trainee_id", trainee_id)
 
-    def exams_of(self, vehicle_id: str) -> bool:
-        """Whether an exam of the car may be missing."""
-        return self.hides("exams.csv", "vehicle_id", vehicle_id)
-
     def permits_of(self, vehicle_id: str, school_id: str | None) -> bool:
         """Whether a permit of the car or of its school may be missing."""
         return self.hides("permits.csv", "vehicle_id", vehicle_id) or self.hides("permits.csv", "school_id", school_id)
