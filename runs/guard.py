@@ -11,7 +11,9 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
-PACKAGES = ("api", "runs", "maps", "reports", "feeds", "audit", "zones", "checkpoints", "trajectories", "geo")
+PACKAGES = (
+    "api", "runs", "maps", "reports", "store", "feeds", "cases", "audit", "zones", "checkpoints", "trajectories", "geo",
+)  # fmt: skip
 """Every top-level package of the distribution, highest floor first."""
 
 
