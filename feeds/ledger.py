@@ -111,6 +111,12 @@ class SourceFiles:
         i = bisect_right(self._first, source) - 1
         return self.names[i], source - self._first[i] + 1
 
+    def split(self, sources: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Return for running row numbers the place of their file in `names`, and the row in it, counted from 1."""
+        first = np.array(self._first, np.int64)
+        file = np.searchsorted(first, sources, side="right") - 1
+        return file.astype(np.int32), sources - first[file] + 1
+
     def trace(self, sources: npt.NDArray[np.uint32]) -> list[tuple[str, int, int, int]]:
         """Return for sorted running row numbers, file by file: file, first and last row (from 1), how many.
 

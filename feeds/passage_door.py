@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from secrets import token_bytes
 
@@ -134,6 +134,58 @@ class PassageDoor:
         self.count.faces_read += len(item.faces) + len(item.lost_faces)
         self.count.candidates_read += sum(len(face.candidates) for face in item.faces)
         return self._admit(item)
+
+    def readmit(self, passages: Iterable[Passage], count: PassageCount, vehicle_ids: Collection[str]) -> list[Passage]:
+        """Return the passages of an earlier opening of this door that are still in scope; the records are gone.
+
+        `count` is what that opening counted. `vehicle_ids`: the cars registered that day as known now. What has lost
+        its car, its camera, its enrolment or the mandate since then is dropped and counted.
+        """
+        self.count = count
+        out = []
+        for passage in passages:
+            still = self._still(passage, vehicle_ids)
+            if still is None:
+                n_candidates = sum(len(face.candidates) for face in passage.faces)
+                self.count.kept -= 1
+                self.count.dropped["out-of-scope"] += 1
+                self.count.faces_kept -= len(passage.faces)
+                self.count.candidates_kept -= n_candidates
+                self._lose_faces("out-of-scope", len(passage.faces), n_candidates)
+                continue
+            self._kept[still.passage_id] = _NO_FLAGS
+            out.append(still)
+        return out
+
+    def _still(self, passage: Passage, vehicle_ids: Collection[str]) -> Passage | None:
+        if passage.camera_id not in self.cameras or not self.start_ms <= passage.shot_ms < self.end_ms:
+            return None
+        vehicle_id = passage.vehicle_id if passage.vehicle_id in vehicle_ids else None
+        others = tuple(o for o in passage.others if o.vehicle_id in vehicle_ids)
+        if vehicle_id is None and not others:
+            return None
+        return replace(passage, vehicle_id=vehicle_id, others=others, faces=self._faces_still(passage))
+
+    def _faces_still(self, passage: Passage) -> tuple[Face, ...]:
+        n_candidates = sum(len(face.candidates) for face in passage.faces)
+        if not self.face_join:
+            self.count.faces_kept -= len(passage.faces)
+            self.count.candidates_kept -= n_candidates
+            self._lose_faces("no-mandate", len(passage.faces), n_candidates)
+            return ()
+        faces = tuple(
+            replace(face, candidates=tuple(c for c in face.candidates if c.person_id in self.enrolled))
+            for face in passage.faces
+        )
+        gone = n_candidates - sum(len(face.candidates) for face in faces)
+        if gone:
+            self.count.candidates_kept -= gone
+            self.count.candidates_dropped["not-enrolled"] += gone
+        return faces
+
+    def holds(self, passage: Passage) -> bool:
+        """Whether a passage came in and was not dropped since."""
+        return passage.passage_id in self._kept
 
     def drop(self, passages: Iterable[Passage], reason: str = "out-of-scope") -> None:
         """Count passages that came in as dropped after all; raises `ValueError` for one that is not in."""

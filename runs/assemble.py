@@ -25,6 +25,9 @@ from zones.schedule import Calendar
 MARGIN_M = 15.0
 """How far a fix may lie outside a place that holds it: GNSS noise, datum conversion, digitising (formats.md 3.2)."""
 
+PLANE_STEP_DEG = 0.25
+"""The city's plane stands on this grid: an edit of one zone then moves no metre elsewhere (lengths change by 3e-6)."""
+
 Declared = TypeVar("Declared", Session, Exam)
 
 
@@ -36,7 +39,8 @@ def assemble(bundle: Bundle, day: ServiceDay, door: TrackDoor, recipe: Recipe) -
         hint = f"Check --date and the zones' valid_from and valid_to (looked from {first} to {last})."
         raise UnusableInput([Fault("zones", f"no zone is in force on {day.date.isoformat()}", hint=hint)])
     edges = np.array([z.geometry.bounds for z in zones])
-    middle = (float(edges[:, 0].min() + edges[:, 2].max()) / 2, float(edges[:, 1].min() + edges[:, 3].max()) / 2)
+    middle = (edges[:, :2].min(axis=0) + edges[:, 2:].max(axis=0)) / 2
+    lon_deg, lat_deg = (np.round(middle / PLANE_STEP_DEG) * PLANE_STEP_DEG).tolist()
     vehicles = door.vehicles()
     trainees = {s.trainee_id for s in bundle.sessions}
     on_file = {z.zone_id for z in bundle.zones}
@@ -44,7 +48,7 @@ def assemble(bundle: Bundle, day: ServiceDay, door: TrackDoor, recipe: Recipe) -
     hours = frozenset(z.zone_id for z in bundle.zones if bundle.damaged.hours_of(z.zone_id))
     return Facts(
         day=day,
-        places=Places.build(zones, LocalPlane(*middle), MARGIN_M),
+        places=Places.build(zones, LocalPlane(lon_deg, lat_deg), MARGIN_M),
         calendar=Calendar(bundle.windows, bundle.exceptions, day.local),
         vehicles=vehicles,
         schools={s.school_id: s for s in bundle.schools},

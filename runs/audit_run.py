@@ -79,7 +79,7 @@ def _run(job: Job, progress: Progress) -> Outcome:
             _write_reports(folder, audited)
             if job.leads:
                 _write_leads(folder, audited)
-        record = _record(audited, job.date, run_id)
+        record = record_of(audited, job.date, run_id)
         (folder / "run.json").write_bytes(run_json(record))
     return Outcome(record, tuple(audited.findings), job.out / "maps" / "index.html")
 
@@ -100,7 +100,8 @@ def _write_leads(folder: Path, audited: Audited) -> None:
     (folder / "leads.csv").write_bytes(leads_csv(leads_of(facts, found), facts.day.local))
 
 
-def _record(audited: Audited, day: date, run_id: str) -> RunRecord:
+def record_of(audited: Audited, day: date, run_id: str) -> RunRecord:
+    """Return the account of a run, as `run.json` has it."""
     verdicts = audited.night.verdicts
     return RunRecord(
         run_id=run_id,

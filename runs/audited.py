@@ -9,18 +9,20 @@ from pathlib import Path
 
 from audit.engine import Sources, iter_sorted
 from audit.finding import Finding
+from audit.recall import Recall
 from audit.registry import Rule
 from feeds.bundle import Bundle, read_bundle
 from feeds.digest import bundle_digests
 from feeds.ledger import Ledger
 from feeds.passage_door import FOLDER, PassageCount
+from runs.asking import Asking
 from runs.assemble import assemble
 from runs.door import TrackDoor
-from runs.night import Night, audit_night
+from runs.night import Night, Tap, audit_night
 from runs.office import rules_with
 from runs.progress import Progress, Stopwatch
 from runs.versions import versions
-from runs.witness import open_cameras
+from runs.witness import CameraDesk, KeptPassages, open_cameras
 from trajectories.recipe import Recipe
 
 EVIDENCE_FILES = frozenset(
@@ -52,8 +54,23 @@ class Audited:
     ledger: Ledger
     versions: dict[str, str]
     digests: Mapping[str, str]
-    passages: PassageCount = field(default_factory=PassageCount)
+    cameras: CameraDesk
+    asking: Asking
     watch: Stopwatch = field(default_factory=Stopwatch)
+
+    @property
+    def passages(self) -> PassageCount:
+        """What the door of the passages counted."""
+        return self.cameras.door.count
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a store adds to an audit: what the answers that stand rest on, the passages it kept, who looks on."""
+
+    recall: Recall | None = None
+    kept: KeptPassages | None = None
+    tap: Tap | None = None
 
 
 def _warn(door: TrackDoor, ledger: Ledger, day: date) -> None:
@@ -70,12 +87,14 @@ def audit_bundle(
     office: Path | None = None,
     only: frozenset[str] | None = None,
     rules: Sequence[Rule] | None = None,
+    again: Again | None = None,
 ) -> Audited:
     """Audit one service day of a bundle without writing anything.
 
-    `rules`: these in place of all rules with the office's values. `Audited.digests` are those that evidence names.
+    `rules`: these in place of all rules with the office's values. `again`: what a store adds. `Audited.digests` are
+    those that evidence names.
     """
-    ledger, watch = Ledger(), Stopwatch()
+    ledger, watch, again = Ledger(), Stopwatch(), again or Again()
     with watch.measure("bundle"):
         rules = rules_with(office) if rules is None else rules
         bundle = read_bundle(folder, ledger)
@@ -86,12 +105,14 @@ def audit_bundle(
         door.open()
         _warn(door, ledger, day)
         facts = assemble(bundle, service_day, door, Recipe())
-        cameras, witnesses = open_cameras(bundle, service_day, door, facts.places.plane)
+        cameras, witnesses = open_cameras(bundle, service_day, door, facts.places.plane, again.kept)
         facts = replace(facts, witnesses=witnesses)
     known = versions(rules)
     named = {f: d for f, d in digests.items() if f.startswith("tracks/") or f.removesuffix(".gz") in EVIDENCE_FILES}
     witnessed = {f: d for f, d in digests.items() if _is_witness(f)}
+    witnessed |= {} if again.kept is None else again.kept.sources
     sources = Sources(door.sources.trace, named, known, witnessed)
-    night = audit_night(door, cameras, facts, rules, sources, progress, watch, jobs, only)
+    asking = Asking(rules, only, again.recall)
+    night = audit_night(door, cameras, facts, rules, sources, progress, watch, jobs, asking, again.tap)
     findings = list(iter_sorted(night.verdicts.findings))
-    return Audited(bundle, whole, tuple(rules), door, night, findings, ledger, known, named, cameras.door.count, watch)
+    return Audited(bundle, whole, tuple(rules), door, night, findings, ledger, known, named, cameras, asking, watch)

@@ -9,13 +9,16 @@ from typing import Annotated
 
 import typer
 
+from runs.cli_access import log, user
+from runs.cli_store import store
 from runs.clips import Clips
 from runs.help_pages import Command, Group
+from runs.help_pages import example as _example
 from runs.options import LANG, Bundle, Day, Form, Json, Language, MapFile, Office, Quiet, dated
 from runs.words import say
 
 EXIT_FAULT, EXIT_UNUSABLE, EXIT_DIFFERS, EXIT_NOT_ALL = 1, 2, 3, 4
-INPUT_ERRORS = {"feeds.faults.UnusableInput", "reports.publish.OutRefused"}
+INPUT_ERRORS = {"feeds.faults.UnusableInput", "reports.publish.OutRefused", "store.engine.StoreRefused"}
 
 
 app = typer.Typer(
@@ -27,10 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-def _example(said: str, command: str) -> str:
-    return f"{said}\n\n" + say("Example:") + " " + command
 
 
 @app.command(
@@ -332,6 +331,11 @@ def calibrate(
     with listener(quiet or as_json, lang) as progress:
         done = calibrate(Job(bundle, day.date(), out), progress)
     show_calibrated(done, lang, quiet, as_json)
+
+
+app.add_typer(user)
+app.add_typer(log)
+app.add_typer(store)
 
 
 @app.callback(invoke_without_command=True, epilog=say("Example:") + " trajaudit audit --help")

@@ -30,6 +30,11 @@ def in_own_words(page: str) -> str:
     return _FRAME.sub(lambda found: say(found.group()), page)
 
 
+def example(said: str, command: str) -> str:
+    """Return what a command's page says of it: a sentence, and one use of it."""
+    return f"{said}\n\n" + say("Example:") + " " + command
+
+
 class Command(TyperCommand):
     """A command whose help speaks one language throughout."""
 

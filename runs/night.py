@@ -21,7 +21,6 @@ from audit.engine import (
     audit_batch,
     audit_feeds,
     audit_trainees,
-    by_cameras,
 )
 from audit.facts import Facts, NightFacts
 from audit.finding import NotAssessed, Observation
@@ -29,6 +28,7 @@ from audit.night import Presence, Trail, check_pairs, crossings_of, feed_outages
 from audit.registry import Rule
 from audit.rules.feed_datum import best_other
 from checkpoints.camera_passes import CameraPasses
+from runs.asking import Asking
 from runs.door import CACHE_ROWS, Batch, TrackDoor
 from runs.progress import Progress, Stopwatch
 from runs.witness import CameraDesk, camera_facts
@@ -36,6 +36,8 @@ from trajectories.replay import Crossings
 from trajectories.side_by_side import Fixes, side_by_side
 
 T = TypeVar("T")
+Tap = Callable[[TrackDoor, Batch, Motion], None]
+"""Sees a batch in the thread that collects, in the order of reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,39 +90,55 @@ def audit_night(
     progress: Progress,
     watch: Stopwatch,
     jobs: int = 1,
-    only: frozenset[str] | None = None,
+    asking: Asking | None = None,
+    tap: Tap | None = None,
 ) -> Night:
-    """Audit one service day. `only`: audit just these cars (the night facts still come from all).
+    """Audit one service day. `asking`: what is asked about whom (the night facts still come from all); `tap`: sees
+    every batch as it was read and observed.
 
     Every car is audited as it is read, by what is known then; once all were read, those are audited again that the
     facts of the night concern (docs/decisions/0005-two-passes-over-batches.md). The rules by cameras are asked at the
     end only: they rest on clocks that all cars together tell.
     """
+    asking = asking or Asking(rules)
     with watch.measure("datum"):
         facts = replace(facts, night=datum_facts(door, facts, rules, progress))
     with watch.measure("audit"):
         survey = Survey(facts.day.date.isoformat())
-        early = by_cameras(rules, wanted=False)
-        verdicts = _audit(door, cameras, facts, early, sources, progress, jobs, only, survey)
+        verdicts = _audit(door, cameras, facts, asking, sources, progress, jobs, tap, survey)
     with watch.measure("night"):
         before, facts = facts, _night_facts(door, facts, survey)
     door.read_strangers()
     facts = replace(facts, doubts=_with_lost_fixes(door, facts.doubts))
     with watch.measure("cameras"):
         facts = camera_facts(cameras, door, facts, survey.heard, verdicts.lessons, rules)
+        asking.settle(facts, verdicts.coverage)
         listed = {v for cars in door.cars.values() for v in cars.values()}
-        wanted = [v for v in sorted(facts.vehicles) if only is None or v in only]
-        by_sight, accused = ask_by_cameras([v for v in wanted if v in listed], facts, rules, sources)
+        wanted = [v for v in sorted(facts.vehicles) if asking.is_wanted(v)]
+        by_sight, accused = _by_sight([v for v in wanted if v in listed], facts, asking, sources)
     with watch.measure("again"):
-        concerned = _concerned(before, facts, verdicts) | accused
+        concerned = _concerned(before, facts, verdicts) | accused | (asking.moved() & listed)
         verdicts = verdicts.without(concerned)
         verdicts.add(by_sight.without(concerned))
-        verdicts.add(_audit_again(door, facts, rules, sources, progress, concerned))
-        verdicts.add(audit_batch(None, [v for v in wanted if v not in listed], facts, rules, sources))
-        verdicts.not_assessed += [n for n in _lost_cars(door, facts, rules) if only is None or n.vehicle_id in only]
+        verdicts.add(_audit_again(door, facts, asking, sources, progress, concerned))
+        for cars, asked in asking.groups([v for v in wanted if v not in listed]):
+            verdicts.add(audit_batch(None, cars, facts, asked, sources))
+        verdicts.not_assessed += [n for n in _lost_cars(door, facts, rules) if asking.is_wanted(n.vehicle_id or "")]
         verdicts.add(audit_trainees(facts, verdicts.records, rules, sources))
         verdicts.add(audit_feeds(facts, rules, sources))
     return Night(facts, verdicts, len(facts.vehicles) - len({p.vehicle_id for p in survey.heard} & set(facts.vehicles)))
+
+
+def _by_sight(
+    vehicle_ids: Sequence[str], facts: Facts, asking: Asking, sources: Sources
+) -> tuple[Verdicts, frozenset[str]]:
+    """Ask the rules by cameras about cars whose track is not at hand (see `ask_by_cameras`)."""
+    out, accused = Verdicts(), set[str]()
+    for cars, asked in asking.groups(vehicle_ids):
+        told, whom = ask_by_cameras(cars, facts, asked, sources)
+        out.add(told)
+        accused |= whom
+    return out, frozenset(accused)
 
 
 def _lost_cars(door: TrackDoor, facts: Facts, rules: Sequence[Rule]) -> Iterator[NotAssessed]:
@@ -251,11 +269,11 @@ def _audit(
     door: TrackDoor,
     cameras: CameraDesk,
     facts: Facts,
-    rules: Sequence[Rule],
+    asking: Asking,
     sources: Sources,
     progress: Progress,
     jobs: int,
-    only: frozenset[str] | None,
+    tap: Tap | None,
     survey: Survey,
 ) -> Verdicts:
     """Audit every car as it is read, and survey all batches."""
@@ -268,12 +286,16 @@ def _audit(
         heard = presences(batch.fleet, facts.recipe.gap_ms, facts.feeds)
         crossings = crossings_of(batch.fleet, motion.east_m, motion.north_m, 0)
         seen = Seen(heard, crossings, _older_crossings(batch, facts), cameras.passes_of(motion))
-        wanted = [v for v in batch.vehicle_ids if only is None or v in only]
-        return motion, seen, audit_batch(motion, wanted, facts, rules, sources)
+        told = Verdicts()
+        for cars, asked in asking.early(facts, motion, batch.vehicle_ids):
+            told.add(audit_batch(motion, cars, facts, asked, sources))
+        return motion, seen, told
 
     with _mapped(jobs) as run:
         for batch, (motion, seen, verdicts) in run(judge, door.batches()):
             door.count_flags([motion.fleet], batch.feed)
+            if tap is not None:
+                tap(door, batch, motion)
             survey.add(batch, seen)
             cameras.add(batch, seen.passes, place)
             door.keep(batch, _needed_again(verdicts))
@@ -295,14 +317,15 @@ def _needed_again(verdicts: Verdicts) -> set[str]:
 
 
 def _audit_again(
-    door: TrackDoor, facts: Facts, rules: Sequence[Rule], sources: Sources, progress: Progress, cars: frozenset[str]
+    door: TrackDoor, facts: Facts, asking: Asking, sources: Sources, progress: Progress, cars: frozenset[str]
 ) -> Verdicts:
     out = Verdicts()
     progress.stage("again", len(cars))
     for batch in door.read_cars(cars):
         motion = observe(batch.fleet, facts.places, facts.recipe)
         wanted = [v for v in batch.vehicle_ids if v in cars]
-        out.add(audit_batch(motion, wanted, facts, rules, sources))
+        for asked_of, asked in asking.groups(wanted):
+            out.add(audit_batch(motion, asked_of, facts, asked, sources))
         progress.advance(len(wanted))
     return out
 

@@ -52,6 +52,10 @@ Day = Annotated[
     ),
 ]
 Office = Annotated[Path | None, typer.Option(help=say("TOML file with the office's own dated rule values."))]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option("--settings", metavar="FILE", help=say("TOML file with the settings."), show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help=say("Print JSON."))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=say("Print nothing but errors."))]
 MapFile = Annotated[Path | None, typer.Option("--map", help=say("Write a map of what differs to this file."))]

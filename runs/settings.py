@@ -41,7 +41,7 @@ class StoreSettings(Group):
     folder: Path = Field(Path("trajaudit-store"), description="Folder of the store; made with mode 0700.")
     database_url: SecretStr | None = Field(
         None,
-        description="postgresql+psycopg://USER:PASSWORD@HOST/NAME, from the environment; not set: SQLite in the folder.",
+        description="postgresql+psycopg://USER:PASSWORD@HOST/NAME, from the environment; not set: SQLite.",
     )
     database_url_file: Path | None = Field(None, description="File that holds the database's address, mode 0600.")
     buckets: int = Field(16, ge=1, le=4096, description="Parquet files a service day's telemetry is spread over.")
@@ -60,6 +60,9 @@ class NightlySettings(Group):
     catch_up_days: int = Field(14, ge=1, le=366, description="How far back missed nights are caught up.")
     history_days: int = Field(3, ge=0, le=31, description="Earlier nights whose tracks are compared (replayed-track).")
     lease_minutes: int = Field(10, ge=1, le=1440, description="A run that was killed holds others off for so long.")
+    database_wait_s: int = Field(
+        300, ge=0, le=86400, description="Seconds for which a database that is away is awaited."
+    )
     jobs: int = Field(1, ge=1, le=64, description="Threads of the audit.")
 
 

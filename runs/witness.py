@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,10 +18,11 @@ from audit.night import Presence
 from audit.registry import Rule
 from audit.witness import NO_SITES, Witnesses
 from checkpoints.camera_passes import CameraPasses, Sites, camera_passes
+from checkpoints.passage import Passage
 from checkpoints.plates import PlateBook
 from feeds.bundle import Bundle
 from feeds.bundle_files import is_there
-from feeds.passage_door import PassageDoor
+from feeds.passage_door import PassageCount, PassageDoor
 from feeds.passage_files import read_passages
 from feeds.passage_raw import Scale
 from geo.plane import LocalPlane
@@ -51,8 +53,25 @@ class CameraDesk:
         self.numbers.append(np.array([place.get(v, -1) for v in batch.vehicle_ids], np.int32))
 
 
-def open_cameras(bundle: Bundle, day: ServiceDay, doors: TrackDoor, plane: LocalPlane) -> tuple[CameraDesk, Witnesses]:
-    """Read the passages of a bundle through the door: what is out of scope is gone when this returns."""
+@dataclass(frozen=True, slots=True)
+class KeptPassages:
+    """Passages that were in scope when they came in, with what the door counted then; their records are gone.
+
+    `sources`: name to SHA-256 of the files they were read from.
+    """
+
+    passages: tuple[Passage, ...]
+    count: PassageCount
+    sources: Mapping[str, str]
+
+
+def open_cameras(
+    bundle: Bundle, day: ServiceDay, doors: TrackDoor, plane: LocalPlane, kept: KeptPassages | None = None
+) -> tuple[CameraDesk, Witnesses]:
+    """Read the passages of a bundle through the door: what is out of scope is gone when this returns.
+
+    `kept`: these in place of the bundle's.
+    """
     on = day.date
     cameras = {c.camera_id: c for c in bundle.cameras if c.holds_on(on)}
     staff = tuple(s for s in bundle.staff if s.holds_on(on))
@@ -62,7 +81,10 @@ def open_cameras(bundle: Bundle, day: ServiceDay, doors: TrackDoor, plane: Local
     door = PassageDoor(
         book, {s.person_id for s in staff}, cameras, day.start_ms, day.end_ms, doors.ledger, face_join=allowed
     )
-    passages = read_passages(bundle.folder, day.local, Scale.of(bundle.config.matcher), door)
+    if kept is None:
+        passages = read_passages(bundle.folder, day.local, Scale.of(bundle.config.matcher), door)
+    else:
+        passages = tuple(door.readmit(kept.passages, copy.deepcopy(kept.count), doors.vehicles()))
     if not passages or not cameras:
         return CameraDesk(door, NO_SITES), Witnesses(crew_doubt="no-passages" if allowed else "no-mandate")
     lon, lat = (np.array([getattr(c, name) for c in cameras.values()]) for name in ("lon_deg", "lat_deg"))

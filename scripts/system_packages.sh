@@ -3,7 +3,8 @@
 #
 #   scripts/system_packages.sh python a Python that is new enough, with venv: the program itself
 #   scripts/system_packages.sh web    node and npm: the browser libraries that the maps carry
-#   scripts/system_packages.sh test   that, and Chromium and a Chinese font: the tests that look at the maps
+#   scripts/system_packages.sh test   that, Chromium and a Chinese font (the tests that look at the maps), and the
+#                                     server of PostgreSQL (the tests that keep things in it)
 #
 # Works as root or through sudo; otherwise it says which packages are missing and stops.
 set -euo pipefail
@@ -39,6 +40,11 @@ need_chromium() {
     command -v chromium-browser >/dev/null 2>&1 || need_command chromium chromium
 }
 
+need_postgresql() {
+    # Debian keeps the server's programs off the PATH.
+    compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || need_command initdb postgresql
+}
+
 case "${1:-}" in
     python)
         need_python
@@ -52,6 +58,7 @@ case "${1:-}" in
         need_command npm npm
         need_chromium
         need_chinese_font
+        need_postgresql
         ;;
     *)
         echo "usage: $0 python|web|test" >&2

@@ -47,9 +47,10 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Give a session that sees one state of the database; nothing is written."""
+        """Give a session that sees one state of the database; nothing is written. Rows read in it stay readable."""
         with self.engine.connect() as connection, Session(connection) as session:
             yield session
+            session.expunge_all()
             session.rollback()
 
     @contextmanager

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import settings
 
 from tests.browser import browser, open_page
+from tests.postgres import pg_server
+from tests.stores import pg_store, sqlite_store, sqlite_template, store, store_settings
 
-__all__ = ["browser", "open_page", "real_data", "root"]  # one browser a process: Playwright allows no second
+# One browser a process: Playwright allows no second. One PostgreSQL, too: it takes seconds to make.
+__all__ = ["browser", "open_page", "pg_server", "real_data", "root"]
+__all__ += ["pg_store", "sqlite_store", "sqlite_template", "store", "store_settings"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,10 +9,7 @@ from store.tables.base import Base, Code, Day, Id, Json, Ms, Sha256
 
 
 class CaseRow(Base):
-    """A case as its events make it (`cases.case.replay`): kept beside them so that lists can be asked for.
-
-    `snapshot`: the whole case as JSON.
-    """
+    """A case as its events make it (`cases.case.replay`): kept beside them so that lists can be asked for."""
 
     __tablename__ = "cases"
     __table_args__ = (Index("ix_cases_state", "state", "due_ms"),)
@@ -30,8 +27,8 @@ class CaseRow(Base):
     entered_ms: Mapped[Ms]
     due_ms: Mapped[Ms | None]
     needs_review: Mapped[bool]
+    is_picked: Mapped[bool]
     n_events: Mapped[int]
-    snapshot: Mapped[Json]
 
 
 class CaseEvent(Base):
@@ -62,6 +59,7 @@ class SpotCheck(Base):
     vehicle_id: Mapped[Id] = mapped_column(primary_key=True)
     school_id: Mapped[Id | None]
     district: Mapped[Code | None]
+    stratum: Mapped[Id]
     stratum_size: Mapped[int | None]
     stratum_drawn: Mapped[int | None]
     probability: Mapped[float | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, Code, Counter, Day, Id, Json, Ms, Sha256
@@ -29,13 +29,12 @@ class Night(Base):
 
 
 class Ingest(Base):
-    """A bundle, a pull or a push that came in; the same content for the same night comes in once."""
+    """A bundle, a pull or a push that brought something new; what brings nothing leaves no row."""
 
     __tablename__ = "ingests"
-    __table_args__ = (UniqueConstraint("service_date", "content"),)
 
     id: Mapped[Counter]
-    service_date: Mapped[Day]
+    service_date: Mapped[Day] = mapped_column(index=True)
     content: Mapped[Sha256]
     source: Mapped[Id]
     actor: Mapped[Id]

@@ -46,7 +46,7 @@ class VehicleDay(Base):
     own_key: Mapped[Sha256]
     night_key: Mapped[Sha256]
     camera_key: Mapped[Sha256]
-    n_fixes: Mapped[int]
+    use: Mapped[Code]
     is_assessable: Mapped[bool]
     coverage: Mapped[Json | None]
     run_id: Mapped[Code]

@@ -1,0 +1,224 @@
+"""The one door into the store: bundles, pulled pages and pushed files become a night's files, registers and passages.
+
+Coming in twice changes nothing. What a delivery does not hold stays as it was, so a late file may come alone; what it
+holds otherwise is superseded, and pages of a terminal replace all pages that it had. Checkpoint records are read,
+judged against the tracks in memory, and never kept: what is in scope goes in as passages of registered cars.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from feeds.bundle import Bundle, read_bundle
+from feeds.digest import file_sha256
+from feeds.faults import Fault, UnusableInput
+from feeds.ledger import Ledger
+from feeds.passage_door import FILE as PASSAGES
+from feeds.passage_door import FOLDER, PassageCount
+from feeds.track_pages import page_of
+from runs.audited import EVIDENCE_FILES, WITNESS_FILES, Audited, audit_bundle
+from runs.night_folder import PAGED, feeds_of, night_folder
+from runs.persist import persistently
+from runs.points import reached
+from runs.progress import Progress, Silent
+from runs.witness import KeptPassages
+from store.engine import Store
+from store.files import put_blob, put_passages, write_aside
+from store.nights import Arrival, Delivery, PassageFile, current_files, feed_of, record_delivery
+from store.passages import passages_parquet, read_passages_parquet
+from store.tables.nights import PassageSet
+
+REGISTER_FILES = (EVIDENCE_FILES | WITNESS_FILES) - {PASSAGES}
+"""What of a bundle's own folder comes in; everything else stays outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What an ingest brought: names of files that are new, other or gone; none where all was known already."""
+
+    service_date: date
+    changed: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What to take in: a bundle's folder, for one service day. `history_days`: how old pages beside it may be.
+
+    `wait_s`: how long a database that is away is awaited.
+    """
+
+    folder: Path
+    service_date: date
+    history_days: int
+    actor: str = "system"
+    wait_s: float = 0.0
+
+
+def ingest(store: Store, source: Source, progress: Progress | None = None) -> Ingested:
+    """Take a delivery in; raises `UnusableInput` with every fault where the night could not be audited with it.
+
+    Nothing has changed then.
+    """
+    if not source.folder.is_dir():
+        raise UnusableInput([Fault(str(source.folder), "is not a folder", hint="Name the bundle's folder, unpacked.")])
+    brought = _arrivals(store, source)
+    with store.reading() as session:
+        held = current_files(session, source.service_date)
+    files = _merged(held, brought, source)
+    with night_folder(store, files) as folder:
+        ledger = Ledger()
+        bundle, passages = _judged(store, folder, source, ledger, progress or Silent())
+        delivery = Delivery(
+            service_date=source.service_date,
+            timezone=bundle.config.local.name,
+            source=source.folder.name,
+            actor=source.actor,
+            files=files,
+            registers=items_of(bundle),
+            passages=passages,
+        )
+        reached("ingest-files-written")
+        changed = persistently(store, source.wait_s, lambda: _record(store, delivery))
+    reached("ingest-committed")
+    return Ingested(source.service_date, tuple(changed), tuple(ledger.warnings))
+
+
+def _record(store: Store, delivery: Delivery) -> list[str]:
+    with store.writing() as session:
+        changed = record_delivery(session, delivery, store.clock())
+        reached("ingest-before-commit")
+    return changed
+
+
+def items_of(bundle: Bundle) -> dict[str, Any]:
+    """Return the registers of a bundle by the names that the store has for them."""
+    return {
+        "schools": bundle.schools,
+        "vehicles": bundle.vehicles,
+        "terminals": bundle.terminals,
+        "staff": bundle.staff,
+        "zones": bundle.zones,
+        "schedules": bundle.windows,
+        "hours_exceptions": bundle.exceptions,
+        "sessions": bundle.sessions,
+        "exams": bundle.exams,
+        "permits": bundle.permits,
+        "cameras": bundle.cameras,
+        "lookalikes": bundle.lookalikes,
+    }
+
+
+# ---------------------------------------------------------------- files
+def _arrivals(store: Store, source: Source) -> dict[str, Arrival]:
+    """Put every file of the delivery that may be kept into the store; return them by name."""
+    return {
+        name: Arrival(put_blob(store, path), path.stat().st_size) for name, path in sorted(_kept_files(source).items())
+    }
+
+
+def _kept_files(source: Source) -> dict[str, Path]:
+    out = {}
+    for path in source.folder.iterdir():
+        if path.is_file() and path.name.removesuffix(".gz") in REGISTER_FILES:
+            out[path.name] = path
+    tracks = source.folder / "tracks"
+    for feed in sorted(tracks.iterdir()) if tracks.is_dir() else ():
+        for path in feed.iterdir() if feed.is_dir() else ():
+            if path.is_file() and not path.name.startswith(".") and not _is_too_far(path.name, source):
+                out[f"tracks/{feed.name}/{path.name}"] = path
+    return out
+
+
+def _is_too_far(name: str, source: Source) -> bool:
+    """Whether a file is a page of a later service day, or of one too old to be compared."""
+    page = page_of(name)
+    if page is None or page.day is None:
+        return False
+    return not source.service_date - timedelta(days=source.history_days) <= page.day <= source.service_date
+
+
+def _merged(held: Mapping[str, Arrival], brought: Mapping[str, Arrival], source: Source) -> dict[str, Arrival]:
+    """Return the files of the night as they count from now on."""
+    paged = {name for name, form in feeds_of(source.folder).items() if form[0] in PAGED}
+    terminals = {key for name in brought if (key := _paged_terminal(name, paged)) is not None}
+    stays = {n: a for n, a in held.items() if _paged_terminal(n, paged) not in terminals}
+    plain = {name.removesuffix(".gz") for name in brought}
+    stays = {n: a for n, a in stays.items() if n in brought or n.removesuffix(".gz") not in plain}
+    return dict(sorted({**stays, **brought}.items()))
+
+
+def _paged_terminal(name: str, paged: set[str]) -> tuple[str, str] | None:
+    """Return feed and terminal of a page of a provider; None for any other file."""
+    feed = feed_of(name)
+    page = page_of(name.rpartition("/")[2]) if feed in paged else None
+    return None if page is None or feed is None else (feed, page.terminal)
+
+
+# ---------------------------------------------------------------- passages
+def _judged(
+    store: Store, folder: Path, source: Source, ledger: Ledger, progress: Progress
+) -> tuple[Bundle, PassageFile | None]:
+    """Read the night as an audit would, and settle the passages where the delivery brings any."""
+    files = _passage_files(source.folder)
+    if not files:
+        return read_bundle(folder, ledger), None
+    with _lent(folder, source.folder):
+        audited = audit_bundle(folder, source.service_date, progress, only=frozenset())
+    for warning in audited.ledger.warnings:
+        ledger.warn(warning)
+    sources = {name: file_sha256(path) for name, path in files.items()}
+    return audited.bundle, _put_passages(store, source.service_date, audited, sources)
+
+
+def _passage_files(folder: Path) -> dict[str, Path]:
+    out = {p.name: p for p in (folder / PASSAGES, folder / f"{PASSAGES}.gz") if p.is_file()}
+    payloads = folder / FOLDER
+    for path in sorted(payloads.iterdir()) if payloads.is_dir() else ():
+        if path.is_file():
+            out[f"{FOLDER}/{path.name}"] = path
+    return out
+
+
+@contextmanager
+def _lent(folder: Path, source: Path) -> Iterator[None]:
+    """Have the checkpoint records stand in the night's folder for as long as they are read."""
+    links = [folder / name for name in (PASSAGES, f"{PASSAGES}.gz", FOLDER) if (source / name).exists()]
+    try:
+        for link in links:
+            link.symlink_to((source / link.name).absolute())
+        yield
+    finally:
+        for link in links:
+            link.unlink(missing_ok=True)
+
+
+def _put_passages(store: Store, day: date, audited: Audited, sources: Mapping[str, str]) -> PassageFile:
+    door = audited.cameras.door
+    kept = [p for p in audited.night.facts.witnesses.passages if door.holds(p)]
+    with write_aside(store) as aside:
+        aside.write_bytes(passages_parquet(kept))
+        path, sha256 = put_passages(store, day, aside)
+    return PassageFile(path, sha256, len(kept), door.count.read, dict(sources), _told(door.count))
+
+
+def _told(count: PassageCount) -> dict[str, Any]:
+    """Return counts JSON-ready; `dataclasses.asdict` would count the pairs of a Counter."""
+    held = {f.name: getattr(count, f.name) for f in fields(count)}
+    return {name: dict(value) if isinstance(value, Counter) else value for name, value in held.items()}
+
+
+def kept_passages(store: Store, held: PassageSet | None) -> KeptPassages | None:
+    """Return the passages of a night as an audit takes them; None where none were kept, or they are erased."""
+    if held is None or held.erased_ms is not None:
+        return None
+    passages = read_passages_parquet((store.folder / held.path).read_bytes())
+    told: dict[str, Any] = {k: Counter(v) if isinstance(v, dict) else v for k, v in json.loads(held.counts).items()}
+    return KeptPassages(passages, PassageCount(**told), json.loads(held.sources))

@@ -1,0 +1,217 @@
+"""The nightly: what came in is taken in, stale vehicle-days are audited, cases follow, notices wait in the outbox.
+
+All that one night changes is one transaction. A run that is killed before it leaves nothing but files that no row
+names, and the next run finds the night as stale as it was; one that is killed after it has left nothing to do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from cases.case import Case, Event
+from cases.deadlines import escalations
+from cases.states import UNDECIDED
+from feeds.faults import UnusableInput
+from runs.ingest import Source, ingest
+from runs.night_desk import Desk
+from runs.night_run import FAILED, NightReport, run_night
+from runs.persist import CannotWrite, is_away, is_full, persistently
+from runs.points import reached
+from runs.pull import Job as PullJob
+from runs.pull import pull
+from store import lease
+from store.casework import cases_where, record_events
+from store.tables.nights import Night
+from store.tables.results import Run
+
+INTERRUPTED, RUNNING = "interrupted", "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to do: one service day, or (None) the last one that is over, with what is stale in the store.
+
+    `bundle`: a folder in place of the one under `nightly.bundles`; `catch_up`: nights that were missed, too; `again`:
+    everything anew, whatever stands.
+    """
+
+    service_date: date | None = None
+    bundle: Path | None = None
+    catch_up: bool = False
+    again: bool = False
+
+
+@dataclass(slots=True)
+class Nightly:
+    """What a nightly did, night by night; `escalated` cases went to their next level."""
+
+    nights: list[NightReport] = field(default_factory=list)
+    escalated: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every night was audited from all that belongs to it."""
+        return all(night.is_whole for night in self.nights)
+
+
+def nightly(desk: Desk, order: Order) -> Nightly:
+    """Run; raises `LeaseTaken` where another one runs, and `UnusableInput` for settings that cannot be.
+
+    What goes wrong with one night is told in its report, and the others are done.
+    """
+    with _held(desk):
+        _close_interrupted(desk)
+        done = Nightly()
+        for day, folder in _deliveries(desk, order):
+            done.nights.append(_take_in(desk, day, folder))
+        for day in _stale(desk, order):
+            _audit_one(desk, order, day, done)
+        done.nights.sort(key=lambda n: n.service_date)
+        done.escalated = _escalate(desk)
+        return done
+
+
+def _audit_one(desk: Desk, order: Order, day: date, done: Nightly) -> None:
+    report = next((n for n in done.nights if n.service_date == day), None)
+    if report is None:
+        report = NightReport(day)
+        done.nights.append(report)
+    if not report.is_failed:
+        _guarded(report, partial(run_night, desk, day, report, again=order.again))
+
+
+@contextmanager
+def _held(desk: Desk) -> Iterator[None]:
+    """Hold the lease of the nightly, renewed until the block ends."""
+    ttl_ms = desk.settings.nightly.lease_minutes * 60_000
+    held = lease.take(desk.store, lease.NIGHTLY, ttl_ms)
+    reached("lease-taken")
+    desk.held = held
+    with lease.renewed(desk.store, held, ttl_ms):
+        yield
+    lease.release(desk.store, held)
+    reached("lease-released")
+
+
+def _close_interrupted(desk: Desk) -> None:
+    """Mark runs that never ended: we hold the lease, so nobody is at them."""
+
+    def close() -> None:
+        with desk.store.writing() as session:
+            session.execute(
+                update(Run).where(Run.state == RUNNING).values(state=INTERRUPTED, ended_ms=desk.store.clock())
+            )
+
+    persistently(desk.store, desk.wait_s, close)
+
+
+# ---------------------------------------------------------------- which nights
+def _deliveries(desk: Desk, order: Order) -> list[tuple[date, Path]]:
+    """Return the service days of which a bundle lies ready, with its folder."""
+    last = order.service_date or desk.last_service_date()
+    if order.bundle is not None:
+        return [(last, order.bundle)]
+    root = desk.settings.nightly.bundles
+    if root is None:
+        return []
+    days = [last]
+    if order.catch_up:
+        with desk.store.reading() as session:
+            known = set(session.scalars(select(Night.service_date)))
+        back = (last - timedelta(days=n) for n in range(1, desk.settings.nightly.catch_up_days + 1))
+        days += [day for day in back if day not in known]
+    return [(d, root / d.isoformat()) for d in sorted(days) if d == last or (root / d.isoformat()).is_dir()]
+
+
+def _stale(desk: Desk, order: Order) -> list[date]:
+    """Return the nights of the store of which something is to be asked, the oldest first.
+
+    With a date: that night and those that compare their tracks with it. Else all within the days to catch up.
+    """
+    reach = desk.settings.nightly.history_days
+    with desk.store.reading() as session:
+        known = list(session.scalars(select(Night.service_date).order_by(Night.service_date)))
+    if order.service_date is not None:
+        first, last = order.service_date, order.service_date + timedelta(days=reach)
+    else:
+        last = desk.last_service_date()
+        first = last - timedelta(days=desk.settings.nightly.catch_up_days + reach)
+    wanted = order.service_date or last
+    return [d for d in known if first <= d <= last and (desk.plan(d).is_stale or (order.again and d == wanted))]
+
+
+# ---------------------------------------------------------------- one night's delivery
+def _take_in(desk: Desk, day: date, folder: Path) -> NightReport:
+    report = NightReport(day)
+    _guarded(report, lambda: _pull_and_ingest(desk, day, folder, report))
+    return report
+
+
+def _pull_and_ingest(desk: Desk, day: date, folder: Path, report: NightReport) -> None:
+    """Pull what is pulled, then take all in; a provider that is away costs its own cars only."""
+    sources = desk.settings.nightly.sources
+    if sources is not None:
+        try:
+            pulled = pull(PullJob(folder, day, sources), desk.progress)
+        except UnusableInput as error:
+            report.trouble["pull"] = [str(fault) for fault in error.faults]
+        else:
+            for feed in (f for f in pulled.feeds if f.failures):
+                report.trouble[f"feed:{feed.feed}"] = sorted({f.code for f in feed.failures})
+                report.delayed[feed.feed] = len(feed.failures)
+    source = Source(folder, day, desk.settings.nightly.history_days, desk.actor, desk.wait_s)
+    report.ingested = ingest(desk.store, source, desk.progress)
+
+
+def _guarded(report: NightReport, work: Callable[[], None]) -> None:
+    """Do something for a night; what is wrong with its input, or with the disk, fails this night alone."""
+    try:
+        work()
+    except UnusableInput as error:
+        report.trouble["input"] = [str(fault) for fault in error.faults]
+    except CannotWrite as error:
+        report.trouble["write"] = [str(error)]
+    except (OSError, DBAPIError) as error:
+        if not (is_full(error) or is_away(error)):
+            raise
+        report.trouble["write"] = [str(getattr(error, "orig", error))]
+    else:
+        return
+    report.state = FAILED
+
+
+# ---------------------------------------------------------------- deadlines
+def _escalate(desk: Desk) -> int:
+    """Bring overdue cases to their next level; return how many."""
+
+    def step() -> int:
+        now_ms = desk.store.clock()
+        with desk.store.writing() as session:
+            lease.check(session, desk.held)
+            return _record(session, escalations(cases_where(session, states=UNDECIDED), now_ms, desk.terms))
+
+    return persistently(desk.store, desk.wait_s, step)
+
+
+def _record(session: Session, found: Sequence[tuple[Case, Event]]) -> int:
+    by_case: dict[str, tuple[Case, list[Event]]] = {}
+    for case, event in found:
+        by_case.setdefault(case.case_id, (case, []))[1].append(event)
+    for case, events in by_case.values():
+        record_events(session, case, events)
+    return len(by_case)
+
+
+def as_json(done: Nightly) -> str:
+    """Return what a nightly did, for another program."""
+    return json.dumps({"nights": [n.as_dict() for n in done.nights], "escalated": done.escalated}, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""One step of the schema a file, written by `scripts/migration.py` and never changed once it is in use."""

@@ -1,0 +1,70 @@
+"""The files that the rows of the store name, beside those that lie there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from store.engine import Store
+from store.files import ASIDE, BLOBS, KINDS, LAKE, PASSAGES, blob_name, partition_name, passages_name
+from store.tables.nights import Blob, Partition, PassageSet
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A file that a row names. `size`, `n_rows`: None where the row does not say.
+
+    `place`: where a file of this content belongs, by which its path can be told from a wrong one. `is_needed`: it must
+    be there; one that was superseded may have gone.
+    """
+
+    kind: str
+    name: str
+    place: str
+    sha256: str
+    size: int | None
+    n_rows: int | None
+    is_needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A file that lies in the store, and when it was put there."""
+
+    name: str
+    size: int
+    put_ms: int
+
+
+def named_files(session: Session) -> Iterator[Named]:
+    """Give what every row names that was not erased; one file may come more than once."""
+    for sha256, size in session.execute(select(Blob.sha256, Blob.size).where(Blob.erased_ms.is_(None))).tuples():
+        yield Named(BLOBS, blob_name(sha256), blob_name(sha256), sha256, size, None, is_needed=True)
+    for row in session.scalars(select(Partition).where(Partition.erased_ms.is_(None))):
+        place = partition_name(row.service_date, row.bucket, row.sha256)
+        yield Named(LAKE, row.path, place, row.sha256, None, row.n_rows, row.superseded_ms is None)
+    for held in session.scalars(select(PassageSet).where(PassageSet.erased_ms.is_(None))):
+        place = passages_name(held.service_date, held.sha256)
+        yield Named(PASSAGES, held.path, place, held.sha256, None, held.n_passages, held.superseded_ms is None)
+
+
+def lying_files(folder: Path, kinds: tuple[str, ...] = (*KINDS, ASIDE)) -> Iterator[Lying]:
+    """Give every file of these folders, with its name from the store's folder."""
+    for kind in kinds:
+        for path in sorted((folder / kind).rglob("*")):
+            try:
+                held = path.lstat()
+            except FileNotFoundError:
+                continue  # put in place, or erased, in between
+            if not path.is_dir() or path.is_symlink():
+                yield Lying(path.relative_to(folder).as_posix(), held.st_size, held.st_mtime_ns // 1_000_000)
+
+
+def is_regular(store: Store, name: str) -> bool:
+    """Whether a name is that of a plain file in the store, not of a link to somewhere else."""
+    path = store.folder / name
+    return path.is_file() and not path.is_symlink()
