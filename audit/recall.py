@@ -31,9 +31,9 @@ from zones.places import Places
 from zones.register import Use
 from zones.zone import ZoneKind
 
-REACH_M = 1000.0
+REACH_M = 250.0
 """Far beyond every error of a fix or a map: what is further off than that matters only as the nearest place of all."""
-CELL_M = 500.0
+CELL_M = 200.0
 _EDGE_POINTS = 32
 _ROAD_PART = 3
 _COLUMNS = ("t_ms", "lon_deg", "lat_deg", "speed_mps", "heading_deg", "accuracy_m", "lag_ms", "flags")
@@ -130,10 +130,19 @@ class KeyMaker:
         # The nearest place of a fix is no further than the nearest point of any edge that we know of.
         known_m = self._edge.query(cells + CELL_M / 2)[0] + CELL_M * np.sqrt(0.5)
         reach_m = np.maximum(known_m, REACH_M)
-        west, south, east, north = self._boxes.T
+        near = self._within(cells.min(axis=0), cells.max(axis=0) + CELL_M, float(reach_m.max()))
+        west, south, east, north = self._boxes[near].T
         away_x = np.maximum(np.maximum(west - cells[:, :1] - CELL_M, cells[:, :1] - east), 0.0)
         away_y = np.maximum(np.maximum(south - cells[:, 1:] - CELL_M, cells[:, 1:] - north), 0.0)
-        near: Bool = (np.hypot(away_x, away_y) <= reach_m[:, None]).any(axis=0)
+        near[near] = (np.hypot(away_x, away_y) <= reach_m[:, None]).any(axis=0)
+        return near
+
+    def _within(self, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], reach_m: float) -> Bool:
+        """Return the places whose box lies within reach of a box."""
+        west, south, east, north = self._boxes.T
+        away_x = np.maximum(np.maximum(west - high[0], low[0] - east), 0.0)
+        away_y = np.maximum(np.maximum(south - high[1], low[1] - north), 0.0)
+        near: Bool = np.hypot(away_x, away_y) <= reach_m
         return near
 
 
@@ -156,15 +165,18 @@ def night_key(facts: Facts, vehicle_id: str, coverage: CarCoverage | None) -> st
 
 
 def camera_key(facts: Facts, vehicle_id: str) -> str:
-    """Return the key of what cameras say of a vehicle."""
+    """Return the key of what cameras say of a vehicle, so far as a rule reads it.
+
+    Passages that contradict nothing, and cases that are no more than leads, move with every camera's clock and change
+    no answer.
+    """
     cameras, doubts = facts.night.cameras, facts.doubts_of(vehicle_id)
     return _sha(
         doubts.plates,
         doubts.crew,
         vehicle_id in cameras.heard,
-        cameras.passages.get(vehicle_id, ()),
         cameras.conflicts.get(vehicle_id),
-        cameras.crews.cases.get(vehicle_id, ()),
+        [case for case in cameras.crews.cases.get(vehicle_id, ()) if case.accepted],
         cameras.crews.unseen.get(vehicle_id, ()),
         cameras.crews.doubtful.get(vehicle_id, ()),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from cases.roles import SYSTEM, Actor, Permission, Role
+from cases.roles import SYSTEM, Actor, Grant, Permission, Role
 from runs.open_store import opened
 from runs.settings import Settings, read_settings
 from runs.show import one_line, table
@@ -147,7 +147,7 @@ def verify_log(path: Path | None, heads: Path | None, lang: str, as_json: bool) 
         typer.echo(say("No heads at a second place: whether the log's end was cut off is not known.", lang), err=True)
     if not breaks:
         typer.echo(
-            say("The access log is whole: {n} entries up to {digest}.", lang).format(n=tip.seq, digest=tip.digest)
+            say("The access log is whole, up to entry {n} ({digest}).", lang).format(n=tip.seq, digest=tip.digest)
         )
     return not breaks
 
@@ -191,7 +191,7 @@ def _done(text: str, members: Mapping[str, Any], as_json: bool) -> None:
     typer.echo(json.dumps(members, ensure_ascii=False) if as_json else text.format(**said))
 
 
-def _grant(held: Any) -> str:
+def _grant(held: Grant) -> str:
     where = "" if held.districts is None else " " + ",".join(sorted(held.districts))
     return held.role.value + where + (f" {held.school_id}" if held.school_id else "")
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import case, func, select, text
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from store.engine import SQLITE, Store, StoreRefused
@@ -89,9 +90,11 @@ def sweep(store: Store) -> list[str]:
 def _database(session: Session, store: Store) -> Iterator[Trouble]:
     if store.dialect != SQLITE:
         return
-    for (said,) in session.execute(text("PRAGMA integrity_check")):
-        if said != "ok":
-            yield Trouble("database", "", str(said), "ok")
+    try:
+        told = [str(said) for said in session.scalars(text("PRAGMA integrity_check"))]
+    except DatabaseError as error:
+        told = [str(error.orig)]  # too damaged for that, even
+    yield from (Trouble("database", "", said, "ok") for said in told if said != "ok")
     for table, row, parent, _ in session.execute(text("PRAGMA foreign_key_check")):
         yield Trouble("foreign-key", f"{table} {row}", "", str(parent))
 
@@ -116,7 +119,7 @@ def _events(session: Session) -> Iterator[Trouble]:
         .having((counted != CaseRow.n_events) | (first != 1) | (last != CaseRow.n_events))
         .order_by(CaseRow.case_id)
     )
-    for case_id, expected, number, lowest, highest in found.tuples():
+    for case_id, expected, number, lowest, highest in found:
         yield Trouble("event-gap", case_id, f"{number} ({lowest}-{highest})", f"{expected} (1-{expected})")
 
 

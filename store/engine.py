@@ -48,10 +48,16 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that sees one state of the database; nothing is written. Rows read in it stay readable."""
-        with self.engine.connect() as connection, Session(connection) as session:
+        with self.engine.connect() as bare, Session(self._snapshot(bare)) as session:
             yield session
             session.expunge_all()
             session.rollback()
+
+    def _snapshot(self, connection: Connection) -> Connection:
+        """Have all statements see one state: SQLite does so anyway."""
+        if self.dialect == SQLITE:
+            return connection
+        return connection.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

@@ -42,7 +42,7 @@ class Lying:
 
 def named_files(session: Session) -> Iterator[Named]:
     """Give what every row names that was not erased; one file may come more than once."""
-    for sha256, size in session.execute(select(Blob.sha256, Blob.size).where(Blob.erased_ms.is_(None))).tuples():
+    for sha256, size in session.execute(select(Blob.sha256, Blob.size).where(Blob.erased_ms.is_(None))):
         yield Named(BLOBS, blob_name(sha256), blob_name(sha256), sha256, size, None, is_needed=True)
     for row in session.scalars(select(Partition).where(Partition.erased_ms.is_(None))):
         place = partition_name(row.service_date, row.bucket, row.sha256)

@@ -58,6 +58,16 @@ class Answers:
             return True
         return rule in self.asked.get(vehicle_id, frozenset())
 
+    def is_merely_resent(self, before: Finding, found: Finding) -> bool:
+        """Whether an answer that is always asked for anew differs in digests of registers and versions alone."""
+        if found.rule not in self.whole_rules:
+            return False
+        plain = [
+            (substance_of(f), {k: v for k, v in f.evidence.items() if k not in {"registers", "versions"}})
+            for f in (before, found)
+        ]
+        return plain[0] == plain[1]
+
 
 @dataclass(slots=True)
 class Changes:
@@ -119,7 +129,7 @@ def compare_findings(answers: Answers, standing: Iterable[Finding]) -> Changes:
         before = held.get(finding_id)
         if before is None:
             out.new.append(found)
-        elif before.content_digest == found.content_digest:
+        elif before.content_digest == found.content_digest or answers.is_merely_resent(before, found):
             out.n_same += 1
         elif substance_of(before) == substance_of(found):
             out.renewed.append(found)

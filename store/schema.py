@@ -16,13 +16,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from store.engine import POSTGRESQL, Store, StoreRefused
+from store.engine import POSTGRESQL, SQLITE, Store, StoreRefused
 from store.tables import base
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 VERSIONS = (MIGRATIONS / "versions",)
 BASE, HEAD = "base", "head"
 _LOCK_KEY = 0x7472616A  # "traj": one number for all programs that migrate a PostgreSQL database
+_HINTS = {
+    SQLITE: "is its folder writable, and the disk not full? If it is damaged, restore a backup",
+    POSTGRESQL: "is it running, and does its address stand right in the settings?",
+}
 State = Literal["empty", "current", "behind", "unknown"]
 
 
@@ -47,8 +51,7 @@ def reached(store: Store) -> Iterator[None]:
     except DBAPIError as error:
         # The first line of the driver: it names host and database, never the password.
         said = str(error.orig).partition("\n")[0]
-        hint = "is it running, and does its address stand right in the settings?"
-        raise StoreRefused(f"the database ({store.dialect}) cannot be used: {said}; {hint}") from error
+        raise StoreRefused(f"the database ({store.dialect}) cannot be used: {said}; {_HINTS[store.dialect]}") from error
 
 
 def schema_state(store: Store, versions: Sequence[Path] = VERSIONS) -> SchemaState:

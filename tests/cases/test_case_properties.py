@@ -13,21 +13,16 @@ from cases.case import Case, Event, applied, replay
 from cases.deciding import Refused, decide
 from cases.following import follow
 from cases.matter import CaseFinding
-from cases.roles import SYSTEM, may
+from cases.roles import SYSTEM, Actor, may
 from cases.states import DECIDED, DISPOSAL_FIELDS, Action, DisposalKind, State, possible, transition
-from tests.cases.making import BASIS, HOUR_MS, PEOPLE, found, matter
+from tests.cases.making import BASIS, BOTH, HOUR_MS, LI, PEOPLE, SCHOOL, WANG, ZHAO, found, matter
 
-MANY = settings(max_examples=150)
+MANY = settings(max_examples=3000)
 AUDITS = {Action.ADD_FINDING, Action.CHANGE_FINDING, Action.LOSE_FINDING, Action.SUPERSEDE}
+SUSPENSION = DisposalKind.SUSPENSION
 ACCOUNTS = (*PEOPLE, SYSTEM)
-VERDICTS = (
-    "confirmed",
-    "confirmed",
-    "confirmed",
-    {"dismissed": "gps-error"},
-    {"dismissed": "other", "text": "seen"},
-    {"dismissed": "weather"},
-)
+GPS = {"dismissed": "gps-error"}
+VERDICTS = (*["confirmed"] * 3, GPS, {"dismissed": "other", "text": "seen"}, {"dismissed": "weather"})
 
 FINDINGS = st.builds(
     found,
@@ -41,22 +36,30 @@ AUDITED = st.lists(FINDINGS, max_size=3, unique_by=lambda f: f.finding_id)
 Step = Callable[[Case], list[Event]]
 
 
+def tried(case: Case, actor: Actor, action: Action, told: dict[str, Any]) -> list[Event]:
+    """The event, or none where it is refused."""
+    try:
+        return [decide(case, actor, action, told, case.n_events * HOUR_MS)]
+    except Refused:
+        return []
+
+
 @st.composite
 def deeds(draw: st.DrawFn) -> Step:
     """Something an account, or the program, tries with a case: mostly what it may, at times anything at all."""
     lot, is_rash = draw(st.integers(0, 10**6)), draw(st.integers(0, 5)) == 0
     anything = draw(st.sampled_from(ACCOUNTS)), draw(st.sampled_from(list(Action)))
     verdicts = draw(st.lists(st.sampled_from(VERDICTS), min_size=4, max_size=4))
-    kind, days = draw(st.sampled_from([*DisposalKind, DisposalKind.SUSPENSION])), draw(st.integers(1, 2))
+    kind, days = draw(st.sampled_from([*DisposalKind, SUSPENSION])), draw(st.integers(1, 2))
 
     def step(case: Case) -> list[Event]:
         allowed = [(who, do) for do in possible(case.state) for who in ACCOUNTS if may(who, do, case)]
-        useful = [(who, do) for who, do in allowed if do not in AUDITS | {Action.NOTE, Action.PICK, Action.ESCALATE}]
-        actor, action = anything if is_rash or not useful else useful[lot % len(useful)]
-        try:
-            return [decide(case, actor, action, payload(case, action, verdicts, kind, days), case.n_events * HOUR_MS)]
-        except Refused:
-            return []
+        by_action = {do: [w for w, d in allowed if d is do] for _, do in allowed if do not in AUDITS | {Action.NOTE}}
+        actor, action = anything
+        if by_action and not is_rash:
+            action = sorted(by_action)[lot % len(by_action)]
+            actor = by_action[action][lot % len(by_action[action])]
+        return tried(case, actor, action, payload(case, action, verdicts, kind, days))
 
     return step
 
@@ -92,7 +95,25 @@ def audits(draw: st.DrawFn) -> Step:
     return step
 
 
-HISTORIES = st.lists(st.one_of(*[deeds()] * 6, audits()), min_size=5, max_size=60)
+ROAD = (
+    (LI, Action.START_VERIFYING), (LI, Action.CONFIRM), (BOTH, Action.PROPOSE_SUSPENSION), (ZHAO, Action.DISPOSE),
+    (SCHOOL, Action.GIVE_FEEDBACK), (WANG, Action.REVIEW_FEEDBACK), (WANG, Action.CLOSE),
+)  # fmt: skip
+
+
+def led(actor: Actor, action: Action) -> Step:
+    """A step of the straight road from a new case to a closed one."""
+    return lambda case: tried(case, actor, action, payload(case, action, ["confirmed"] * 3, SUSPENSION, 2))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Step]:
+    """Some way down the straight road, and then anything."""
+    straight = [led(*step) for step in ROAD[: draw(st.integers(0, len(ROAD)))]]
+    return straight + draw(st.lists(st.one_of(*[deeds()] * 5, audits()), max_size=40))
+
+
+HISTORIES = histories()
 START = st.lists(FINDINGS, min_size=1, max_size=3, unique_by=lambda f: f.finding_id)
 
 

@@ -72,9 +72,8 @@ def test_an_empty_file_is_a_blob(sqlite_store: Store) -> None:
 
 
 def test_what_is_given_up_leaves_nothing(sqlite_store: Store) -> None:
-    with pytest.raises(RuntimeError), write_aside(sqlite_store) as aside:
-        aside.write_bytes(b"half")
-        raise RuntimeError
+    with pytest.raises(IsADirectoryError), write_aside(sqlite_store) as aside:
+        put_blob(sqlite_store, aside.parent)
     assert aside_of(sqlite_store) == []
 
 

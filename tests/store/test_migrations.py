@@ -176,12 +176,12 @@ def test_each_state_says_what_to_do(store: Store, later: tuple[Path, ...]) -> No
     assert schema_state(store, later).state == "behind"
     migrate(store, versions=later)
     assert schema_state(store).state == "unknown"
-    with pytest.raises(StoreRefused, match="9999, which this trajaudit does not know.*newer trajaudit"):
+    with pytest.raises(StoreRefused, match=r"9999, which this trajaudit does not know.*newer trajaudit"):
         require_current(store)
     with pytest.raises(StoreRefused, match="newer trajaudit"):
         migrate(store)
     migrate(store, BASE, later)
-    with pytest.raises(StoreRefused, match="no tables yet.*trajaudit store migrate"):
+    with pytest.raises(StoreRefused, match=r"no tables yet.*trajaudit store migrate"):
         require_current(store)
 
 
