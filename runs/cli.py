@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from runs.cli_access import log, user
+from runs.cli_nightly import add_nightly
 from runs.cli_store import store
 from runs.clips import Clips
 from runs.help_pages import Command, Group
@@ -186,46 +187,6 @@ def compare(
 @app.command(
     cls=Command,
     help=_example(
-        say("Audit a day as it is and with an edit, and show what the edit would do. Nothing is changed."),
-        "trajaudit whatif sample_data/city --date 2026-03-18 --zones new.geojson",
-    ),
-)
-def whatif(
-    bundle: Bundle,
-    day: Day,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="RULE.PARAMETER=VALUE", help=say("A value to try; may be given several times.")),
-    ] = None,
-    office: Annotated[Path | None, typer.Option(help=say("TOML file with the office's values to try."))] = None,
-    zones: Annotated[Path | None, typer.Option(help=say("File of zones to try in place of the bundle's."))] = None,
-    schedules: Annotated[Path | None, typer.Option(help=say("schedules.csv to try in place of the bundle's."))] = None,
-    office_now: Annotated[
-        Path | None, typer.Option("--office-now", help=say("TOML file with the office's values that are in force."))
-    ] = None,
-    map_file: MapFile = None,
-    lang: Language = LANG,
-    jobs: Annotated[int, typer.Option(min=1, help=say("Threads."))] = 1,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Try an edit on one service day."""
-    from runs.compared import write_difference_map  # noqa: PLC0415
-    from runs.show import listener  # noqa: PLC0415
-    from runs.show_differences import show_trial  # noqa: PLC0415
-    from runs.whatif import Trial, try_out  # noqa: PLC0415
-
-    trial = Trial(bundle, day.date(), tuple(settings or ()), office, zones, schedules, office_now, jobs)
-    with listener(quiet or as_json, lang) as progress:
-        compared = try_out(trial, progress, lang)
-    if map_file is not None:
-        write_difference_map(map_file, compared, lang)
-    show_trial(compared, lang, quiet, as_json)
-
-
-@app.command(
-    cls=Command,
-    help=_example(
         say("Pull one service day's tracks from the live providers into a bundle."),
         "trajaudit pull BUNDLE --date 2026-03-18 --sources sources.toml",
     ),
@@ -333,6 +294,7 @@ def calibrate(
     show_calibrated(done, lang, quiet, as_json)
 
 
+add_nightly(app)
 app.add_typer(user)
 app.add_typer(log)
 app.add_typer(store)

@@ -28,6 +28,7 @@ from runs.night_folder import PAGED, feeds_of, night_folder
 from runs.persist import persistently
 from runs.points import reached
 from runs.progress import Progress, Silent
+from runs.stand_in import holds_zones
 from runs.witness import KeptPassages
 from store.engine import Store
 from store.files import put_blob, put_passages, write_aside
@@ -69,10 +70,7 @@ def ingest(store: Store, source: Source, progress: Progress | None = None) -> In
     """
     if not source.folder.is_dir():
         raise UnusableInput([Fault(str(source.folder), "is not a folder", hint="Name the bundle's folder, unpacked.")])
-    brought = _arrivals(store, source)
-    with store.reading() as session:
-        held = current_files(session, source.service_date)
-    files = _merged(held, brought, source)
+    files = merged_files(store, source)
     with night_folder(store, files) as folder:
         ledger = Ledger()
         bundle, passages = _judged(store, folder, source, ledger, progress or Silent())
@@ -117,6 +115,14 @@ def items_of(bundle: Bundle) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- files
+def merged_files(store: Store, source: Source) -> dict[str, Arrival]:
+    """Return the files of a night as they count once a delivery is in; their bytes are in the store already."""
+    brought = _arrivals(store, source)
+    with store.reading() as session:
+        held = current_files(session, source.service_date)
+    return _merged(held, brought, source)
+
+
 def _arrivals(store: Store, source: Source) -> dict[str, Arrival]:
     """Put every file of the delivery that may be kept into the store; return them by name."""
     return {
@@ -151,6 +157,8 @@ def _merged(held: Mapping[str, Arrival], brought: Mapping[str, Arrival], source:
     terminals = {key for name in brought if (key := _paged_terminal(name, paged)) is not None}
     stays = {n: a for n, a in held.items() if _paged_terminal(n, paged) not in terminals}
     plain = {name.removesuffix(".gz") for name in brought}
+    if any(map(holds_zones, plain)):  # zones come as a whole, in whichever format
+        stays = {n: a for n, a in stays.items() if not holds_zones(n.removesuffix(".gz"))}
     stays = {n: a for n, a in stays.items() if n in brought or n.removesuffix(".gz") not in plain}
     return dict(sorted({**stays, **brought}.items()))
 

@@ -71,13 +71,24 @@ def rule_values(rules: Sequence[Rule], day: date) -> dict[str, str]:
     return out
 
 
-def plan_night(store: Store, settings: Settings, day: date, *, again: bool = False) -> Plan:
-    """Return a night of the store as it would be audited now. `again`: everything anew, whatever stands."""
-    rules = rules_with(settings.nightly.office)
+def plan_night(
+    store: Store,
+    settings: Settings,
+    day: date,
+    *,
+    again: bool = False,
+    files: Files | None = None,
+    rules: tuple[Rule, ...] | None = None,
+) -> Plan:
+    """Return a night of the store as it would be audited now. `again`: everything anew, whatever stands.
+
+    `files`, `rules`: these in place of the night's and the office's, to see what they would do.
+    """
+    rules = rules_with(settings.nightly.office) if rules is None else rules
     values = rule_values(rules, day)
     with store.reading() as session:
         night = session.get(Night, day)
-        files = current_files(session, day)
+        files = current_files(session, day) if files is None else files
         dates = history_dates(session, day, settings.nightly.history_days)
         history = {d: current_files(session, d) for d in dates}
         passages = current_passages(session, day)

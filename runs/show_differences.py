@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,6 +18,12 @@ from runs.difference_words import STATUSES, cause_words, plain_change, what_diff
 from runs.show import reason_words, safe_text, table, titles_of
 from runs.words import say
 from trajectories.clock import LocalTime
+
+if TYPE_CHECKING:
+    from runs.preview import Preview
+
+MOST_NAMED = 40
+"""Vehicles named one by one; more of them are only counted."""
 
 
 def show_compared(compared: Compared, lang: str, quiet: bool, as_json: bool) -> None:
@@ -37,9 +43,21 @@ def show_compared(compared: Compared, lang: str, quiet: bool, as_json: bool) -> 
     _show_other_evidence(found, lang)
 
 
-def show_trial(compared: Compared, lang: str, quiet: bool, as_json: bool) -> None:
-    """Print what a trial would do, in one sentence first."""
+def show_trial(compared: Compared, lang: str, quiet: bool, as_json: bool, seen: Preview | None = None) -> None:
+    """Print what a trial would do, in one sentence first.
+
+    `seen`: of a trial on the store, which of its vehicle-days would be audited anew, and why.
+    """
+    if seen is not None and as_json:
+        told = {**plain_comparison(compared), "audited_again": dict(sorted(seen.why.items()))}
+        typer.echo(storable(json.dumps(told, ensure_ascii=False)))
+        return
     if not quiet and not as_json:
+        if seen is not None:
+            asked = say("Vehicle-days that would be audited anew: {n} of {all}.", lang)
+            typer.echo(asked.format(n=len(seen.why), all=seen.n_vehicles))
+            if 0 < len(seen.why) <= MOST_NAMED:
+                typer.echo(safe_text(", ".join(sorted(seen.why))))
         found = compared.comparison
         said = say("Findings that this edit would close: {gone}, open: {new}, change: {changed}.", lang)
         typer.echo(

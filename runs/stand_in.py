@@ -33,6 +33,16 @@ def standing_in(bundle: Path, zones: Path | None, schedules: Path | None) -> Ite
     if (zones is None and schedules is None) or not bundle.is_dir():  # that it is none, the audit says
         yield bundle
         return
+    links = links_of(zones, schedules)
+    with tempfile.TemporaryDirectory(prefix="trajaudit-trial-") as place:
+        folder = Path(place)
+        _link(bundle, folder, links, zones is not None, schedules is not None)
+        _check(folder, links)
+        yield folder
+
+
+def links_of(zones: Path | None, schedules: Path | None) -> dict[str, Path]:
+    """Return under which names a bundle would hold these files; raises `UnusableInput` for what cannot be."""
     faults: list[Fault] = []
     links: dict[str, Path] = {}
     if zones is not None:
@@ -41,24 +51,21 @@ def standing_in(bundle: Path, zones: Path | None, schedules: Path | None) -> Ite
         links[SCHEDULES + (".gz" if schedules.suffix == ".gz" else "")] = schedules
     if faults:
         raise UnusableInput(faults)
-    with tempfile.TemporaryDirectory(prefix="trajaudit-trial-") as place:
-        folder = Path(place)
-        _link(bundle, folder, links, zones is not None, schedules is not None)
-        _check(folder, links)
-        yield folder
+    return links
 
 
 def _link(bundle: Path, folder: Path, links: Mapping[str, Path], zones: bool, schedules: bool) -> None:
     for entry in bundle.iterdir():
         name = entry.name.removesuffix(".gz")
-        replaced = (zones and _holds_zones(name)) or (schedules and name == SCHEDULES)
+        replaced = (zones and holds_zones(name)) or (schedules and name == SCHEDULES)
         if not replaced:
             (folder / entry.name).symlink_to(entry.resolve())
     for name, file in links.items():
         (folder / name).symlink_to(file.resolve())
 
 
-def _holds_zones(name: str) -> bool:
+def holds_zones(name: str) -> bool:
+    """Whether a file of a bundle, named without `.gz`, holds zones, in whichever format."""
     return name in _ZONE_NAMES.values() or name in {f"{stem}{end}" for stem in _SHAPES for end in _SHAPE_ENDS}
 
 

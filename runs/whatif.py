@@ -64,7 +64,7 @@ def try_out(trial: Trial, progress: Progress | None = None, lang: str = "zh") ->
         found = compare(answers_of(before), answers_of(after))
         local = before.bundle.config.local
         names = (say("as it is", lang), say("with the edit", lang))
-        return Compared(found, *names, local, _places(before, after, lang))
+        return Compared(found, *names, local, places_of(before, after, lang))
 
 
 def answers_of(audited: Audited) -> Answers:
@@ -94,7 +94,8 @@ def _parameters(values: Mapping[str, Value]) -> dict[str, Any]:
     return dict(canonical(told))
 
 
-def _places(before: Audited, after: Audited, lang: str) -> Places:
+def places_of(before: Audited, after: Audited, lang: str) -> Places:
+    """Return the places of two audits of one day, for a map of what differs."""
     zones, former = (a.night.facts.places.zones for a in (after, before))
     held = {z.zone_id: z for z in zones}
     differ = tuple(z for z in former if z.zone_id not in held or not held[z.zone_id].geometry.equals(z.geometry))

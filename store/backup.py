@@ -182,9 +182,11 @@ def restore(folder: Path, store: Store, versions: Sequence[Path] = VERSIONS) -> 
             for table in base.Base.metadata.sorted_tables:
                 count_on(connection, table)
             _put_files(store, folder, manifest, put)
-    except BaseException:
+    except BaseException as error:
         for path in put:
             path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise StoreRefused(f"{folder}: restoring was given up, and nothing was restored: {error}") from error
         raise
     return Restored(manifest, check(store, deep=True))
 
@@ -198,14 +200,13 @@ def _require_no_files(store: Store) -> None:
 def _require_empty(connection: Connection, versions: Sequence[Path]) -> None:
     """Raises `StoreRefused` unless the database has no row of ours; nobody may add one meanwhile."""
     state = state_of(connection, versions)
-    if state.state == "empty":
-        return
-    if state.state != "current":
+    if state.state == "unknown":
         raise StoreRefused(f"the database is not empty: its schema is {state.current}; name a new one")
-    tables = base.Base.metadata.sorted_tables
-    if connection.dialect.name == POSTGRESQL:
-        connection.execute(text(f"LOCK TABLE {', '.join(t.name for t in tables)} IN EXCLUSIVE MODE"))
-    held = [t.name for t in tables if connection.execute(select(t).limit(1)).first() is not None]
+    there = MetaData()
+    there.reflect(connection, only=lambda name, _: name in base.Base.metadata.tables)
+    if connection.dialect.name == POSTGRESQL and there.tables:
+        connection.execute(text(f"LOCK TABLE {', '.join(there.tables)} IN EXCLUSIVE MODE"))
+    held = [t.name for t in there.sorted_tables if connection.execute(select(t).limit(1)).first() is not None]
     if held:
         raise StoreRefused(f"the database is not empty: rows in {', '.join(held)}; restore into a new one")
 

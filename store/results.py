@@ -94,6 +94,16 @@ def findings_of(session: Session, service_date: date, known_ms: int | None = Non
     return sorted(found, key=lambda f: (f.start_ms, f.vehicle_id is None, f.vehicle_id or "", f.rule, f.finding_id))
 
 
+def not_assessed_of(session: Session, service_date: date, known_ms: int | None = None) -> list[NotAssessed]:
+    """Return the questions of a night that stand unanswered, as known at a time (None: now)."""
+    row = NotAssessedRow
+    found = session.scalars(select(row).where(row.service_date == service_date, *as_known(row, known_ms)))
+    told = [NotAssessed(r.service_date, r.vehicle_id, r.rule, r.start_ms, r.end_ms, r.reason) for r in found]
+    return sorted(
+        told, key=lambda n: (n.vehicle_id is None, n.vehicle_id or "", n.rule, n.start_ms, n.end_ms, n.reason)
+    )
+
+
 def to_finding(row: FindingRow) -> Finding:
     """Return a row as the finding it was."""
     plain = {name: getattr(row, name) for name in _PLAIN}

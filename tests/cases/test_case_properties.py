@@ -17,7 +17,7 @@ from cases.roles import SYSTEM, Actor, may
 from cases.states import DECIDED, DISPOSAL_FIELDS, Action, DisposalKind, State, possible, transition
 from tests.cases.making import BASIS, BOTH, HOUR_MS, LI, PEOPLE, SCHOOL, WANG, ZHAO, found, matter
 
-MANY = settings(max_examples=3000)
+MANY = settings(max_examples=150)
 AUDITS = {Action.ADD_FINDING, Action.CHANGE_FINDING, Action.LOSE_FINDING, Action.SUPERSEDE}
 SUSPENSION = DisposalKind.SUSPENSION
 ACCOUNTS = (*PEOPLE, SYSTEM)

@@ -134,20 +134,20 @@ def test_who_is_no_administrator_manages_no_accounts(sqlite_desk: Desk) -> None:
 # ---------------------------------------------------------------- the log
 
 
-def test_who_looks_at_the_log_stands_in_it(desk: Desk) -> None:
-    seat(desk)
-    shown = desk("log", "show", "--last", "2", "--json").json()
+def test_who_looks_at_the_log_stands_in_it(sqlite_desk: Desk) -> None:
+    seat(sqlite_desk)
+    shown = sqlite_desk("log", "show", "--last", "2", "--json").json()
     assert [(e["actor"], e["action"], e["subject_kind"], e["subject_id"]) for e in shown] == [
         ("li", "look", "person", "P5"),
         ("me", "read-log", "access-log", "all"),
     ]
     assert shown[0]["at"].startswith("2026-03-19T09:00:00.005+08:00")
-    about = desk("log", "show", "--subject", "P3", "--reason", "complaint", "--json").json()
+    about = sqlite_desk("log", "show", "--subject", "P3", "--reason", "complaint", "--json").json()
     assert [(e["actor"], e["subject_id"], e["reason"]) for e in about] == [
         ("li", "P3", "核查 3"),
         ("me", "P3", "complaint"),
     ]
-    lines = desk("log", "show", "--actor", "me").out.splitlines()
+    lines = sqlite_desk("log", "show", "--actor", "me").out.splitlines()
     assert lines[:2] == ["Access log", "Entry\tTime\tAccount\tRole\tAction\tSubject\tReason"]
     assert [line.split("\t")[2:] for line in lines[2:]] == [
         ["me", "office-head", "read-log", "access-log all", ""],
@@ -175,26 +175,26 @@ def test_nobody_else_reads_the_log(sqlite_desk: Desk, role: Role) -> None:
     assert (answer.code, answer.out) == (2, "")
 
 
-def test_a_whole_log_is_whole(desk: Desk) -> None:
+def test_a_whole_log_is_whole(sqlite_desk: Desk) -> None:
     """As a program of its own, for once."""
-    assert trajaudit("log", "verify", env={**desk.place.environment, "TRAJAUDIT_LANG": "en"}).code == 0
-    seat(desk)
-    answer = desk("log", "verify")
+    assert trajaudit("log", "verify", env={**sqlite_desk.place.environment, "TRAJAUDIT_LANG": "en"}).code == 0
+    seat(sqlite_desk)
+    answer = sqlite_desk("log", "verify")
     assert answer.code == 0
     assert answer.out.startswith("The access log is whole, up to entry 10 (")
     assert "No heads at a second place" in answer.err
 
 
-def test_each_broken_place_is_named(desk: Desk) -> None:
-    seat(desk)
-    desk.run("UPDATE access_log SET actor = 'lo' WHERE seq = 6", "DELETE FROM access_log WHERE seq = 8")
-    answer = desk("log", "verify")
+def test_each_broken_place_is_named(sqlite_desk: Desk) -> None:
+    seat(sqlite_desk)
+    sqlite_desk.run("UPDATE access_log SET actor = 'lo' WHERE seq = 6", "DELETE FROM access_log WHERE seq = 8")
+    answer = sqlite_desk("log", "verify")
     assert answer.code == 3
     assert answer.out.splitlines() == [
         "entry 6: its digest does not match what it says",
         "entries 8 to 8 are missing",
     ]
-    told = desk("log", "verify", "--json")
+    told = sqlite_desk("log", "verify", "--json")
     assert told.code == 3
     assert told.json()["whole"] is False
     assert [(b["seq"], b["code"]) for b in told.json()["breaks"]] == [(6, "digest"), (8, "missing")]

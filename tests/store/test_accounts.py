@@ -81,8 +81,8 @@ def test_the_first_account_is_an_administrator_and_the_log_names_who_made_it(sto
     ]
 
 
-def test_there_is_no_second_first_account(office: Store) -> None:
-    with pytest.raises(AccountRefused, match="there are accounts already"), office.writing() as session:
+def test_there_is_no_second_first_account(desk: Store) -> None:
+    with pytest.raises(AccountRefused, match="there are accounts already"), desk.writing() as session:
         add_first(session, "root", "other", "other-os", T)
 
 
@@ -102,8 +102,8 @@ def test_of_two_first_accounts_at_once_one_is_made(store: Store) -> None:
         assert verify(session) == []
 
 
-def test_the_program_itself_makes_no_further_account(office: Store) -> None:
-    with pytest.raises(AccountRefused, match="an administrator may"), office.writing() as session:
+def test_the_program_itself_makes_no_further_account(desk: Store) -> None:
+    with pytest.raises(AccountRefused, match="an administrator may"), desk.writing() as session:
         create_user(session, SYSTEM, "x", None, T)
 
 
@@ -127,12 +127,12 @@ def test_only_an_administrator_manages_accounts(desk: Store, role: Role) -> None
     assert told(desk) == before
 
 
-def test_an_administrator_who_is_none_any_more_is_refused_whatever_he_held_before(office: Store) -> None:
-    give(office, "chief", "wang", Role.ADMINISTRATOR)
-    wang = actor(office, "wang")
-    with office.writing() as session:
+def test_an_administrator_who_is_none_any_more_is_refused_whatever_he_held_before(desk: Store) -> None:
+    give(desk, "chief", "wang", Role.ADMINISTRATOR)
+    wang = actor(desk, "wang")
+    with desk.writing() as session:
         revoke(session, actor_of(session, "chief", T), "wang", Role.ADMINISTRATOR, T + 1)
-    with pytest.raises(AccountRefused, match="may not manage accounts"), office.writing() as session:
+    with pytest.raises(AccountRefused, match="may not manage accounts"), desk.writing() as session:
         create_user(session, wang, "x", None, T + 1)
 
 
@@ -178,26 +178,26 @@ def test_a_role_holds_from_when_it_is_granted_until_it_is_revoked(office: Store)
     assert tuple(kept[-1]) == ("auditor", '["370102","370103"]', "chief", "chief")
 
 
-def test_bounds_are_kept(office: Store) -> None:
-    give(office, "chief", "wang", Role.AUDITOR, districts={"370102"})
-    wang = actor(office, "wang")
+def test_bounds_are_kept(desk: Store) -> None:
+    give(desk, "chief", "wang", Role.AUDITOR, districts={"370102"})
+    wang = actor(desk, "wang")
     assert may_see(wang, Place("370102"))
     assert not may_see(wang, Place("370103"))
     assert role_in(wang, Permission.READ_CASES, Place("370102")) == "auditor"
     assert role_in(wang, Permission.READ_CASES, Place("370103")) == role_in(wang, Permission.READ_LOG) == "none"
 
 
-def test_a_school_sees_its_own(office: Store) -> None:
-    give(office, "chief", "wang", Role.SCHOOL, school="S1")
-    assert actor(office, "wang").grants == (Grant(Role.SCHOOL, None, "S1"),)
+def test_a_school_sees_its_own(desk: Store) -> None:
+    give(desk, "chief", "wang", Role.SCHOOL, school="S1")
+    assert actor(desk, "wang").grants == (Grant(Role.SCHOOL, None, "S1"),)
 
 
-def test_one_account_may_hold_several_roles_of_casework(office: Store) -> None:
+def test_one_account_may_hold_several_roles_of_casework(desk: Store) -> None:
     for role in (Role.AUDITOR, Role.REVIEWER):
-        give(office, "chief", "wang", role)
-    with office.writing() as session:
+        give(desk, "chief", "wang", role)
+    with desk.writing() as session:
         revoke(session, actor_of(session, "chief", T), "wang", Role.AUDITOR, T + 1)
-    assert actor(office, "wang", T + 1).grants == (Grant(Role.REVIEWER),)
+    assert actor(desk, "wang", T + 1).grants == (Grant(Role.REVIEWER),)
 
 
 def test_a_disabled_account_does_not_act_and_its_names_stay_taken(office: Store) -> None:
@@ -249,8 +249,8 @@ def test_a_name_that_is_not_plain_is_refused(desk: Store, name: str) -> None:
                 create_user(session, chief, "x", name, T)
 
 
-def test_names_in_chinese_are_plain(office: Store) -> None:
-    with office.writing() as session:
+def test_names_in_chinese_are_plain(desk: Store) -> None:
+    with desk.writing() as session:
         create_user(session, actor_of(session, "chief", T), "李雷", None, T)
         assert actor_of(session, "李雷", T) == Actor("李雷")
 
@@ -278,8 +278,8 @@ def test_bounds_that_cannot_be_are_refused(desk: Store, role: Role, bounds: dict
         give(desk, "chief", "wang", role, **bounds)
 
 
-def test_what_is_not_there_is_named(office: Store) -> None:
-    with office.writing() as session:
+def test_what_is_not_there_is_named(desk: Store) -> None:
+    with desk.writing() as session:
         chief = actor_of(session, "chief", T)
         with pytest.raises(AccountRefused, match="no account 'nobody'"):
             grant(session, chief, "nobody", Role.AUDITOR, T)
@@ -290,9 +290,9 @@ def test_what_is_not_there_is_named(office: Store) -> None:
             grant(session, chief, "wang", Role.AUDITOR, T)
 
 
-def test_roles_that_no_one_granted_properly_let_nobody_act(office: Store) -> None:
+def test_roles_that_no_one_granted_properly_let_nobody_act(desk: Store) -> None:
     row = "INSERT INTO grants (name, role, granted_ms, granted_by) VALUES ('chief', 'reviewer', 0, 'chief')"
-    with office.writing() as session:
+    with desk.writing() as session:
         session.execute(text(row))
     with pytest.raises(AccountRefused, match="roles that cannot be"):
-        actor(office, "chief")
+        actor(desk, "chief")

@@ -147,7 +147,10 @@ def test_another_folder_is_not_touched(sqlite_store: Store, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("is_there", [False, True])
-@pytest.mark.parametrize(("damage", "said"), [(Path.unlink, "is not in the store"), (lambda p: p.write_bytes(b"x"), "is damaged in the store")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [(Path.unlink, "is not in the store"), (lambda path: path.write_bytes(b"x"), "is damaged in the store")],
+)
 def test_a_store_that_is_not_whole_gives_no_backup(
     sqlite_store: Store, tmp_path: Path, damage: Callable[[Path], object], said: str, is_there: bool
 ) -> None:

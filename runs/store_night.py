@@ -1,0 +1,49 @@
+"""What the commands on the store do, from the settings file on: open the store, see who asks, do it, close."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from cases.roles import Permission
+from runs.ingest import Ingested, Source, ingest
+from runs.night_desk import Desk
+from runs.nightly import Nightly, Order, nightly
+from runs.open_store import opened
+from runs.preview import Edit, Preview, preview
+from runs.progress import Progress
+from runs.settings import read_settings
+from runs.who import acting
+
+
+@contextmanager
+def desk_for(path: Path | None, permission: Permission, progress: Progress) -> Iterator[Desk]:
+    """Give the desk of whoever asks, if he has the permission; raises `NotAllowed` otherwise."""
+    settings = read_settings(path)
+    store = opened(settings)
+    try:
+        actor = acting(store, permission)
+        yield Desk.open(store, settings, progress, actor.name)
+    finally:
+        store.close()
+
+
+def take_in(path: Path | None, bundle: Path, day: date, progress: Progress) -> Ingested:
+    """Take a delivery into the store."""
+    with desk_for(path, Permission.RUN_NIGHTLY, progress) as desk:
+        source = Source(bundle, day, desk.settings.nightly.history_days, desk.actor, desk.wait_s)
+        return ingest(desk.store, source, progress)
+
+
+def run_nightly(path: Path | None, order: Order, progress: Progress) -> Nightly:
+    """Run the nightly."""
+    with desk_for(path, Permission.RUN_NIGHTLY, progress) as desk:
+        return nightly(desk, order)
+
+
+def try_on_store(path: Path | None, edit: Edit, progress: Progress, lang: str) -> Preview:
+    """Show what an edit would do to a night of the store: findings are shown, so it takes the right to read them."""
+    with desk_for(path, Permission.READ_FINDINGS, progress) as desk:
+        return preview(desk, edit, lang)

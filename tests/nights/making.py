@@ -1,0 +1,138 @@
+"""Nightlies as the tests order them: in this process, or told to a child as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from runs.night_desk import Desk
+from runs.nightly import Nightly, Order, nightly
+from runs.open_store import opened
+from runs.settings import LogSettings, NightlySettings, Settings, StoreSettings
+from store.check import NEW_FILE, ORPHAN, Trouble, check
+from store.engine import Store, now_ms
+from store.fingerprint import parts
+from store.tables.base import Base
+from tests.stores import Place
+
+ROOT = Path(__file__).resolve().parents[2]
+CITY = ROOT / "sample_data" / "city"
+DAY = date(2026, 3, 18)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One nightly, as it can be told to another process. `again`: as of the command; `ahead_ms`: of its clock.
+
+    At the point `kill_at` it kills itself, at `stop_at` it stops itself. At `pause_at` it makes the file `signals`.here
+    and waits for `signals`.go. `barrier`: a file that it waits for before it begins. `max_pages`: of the SQLite file;
+    `max_bytes`: of any file that it writes.
+    """
+
+    folder: str
+    url: str | None
+    bundle: str = str(CITY)
+    day: str = DAY.isoformat()
+    history_days: int = 3
+    heads: str | None = None
+    sources: str | None = None
+    wait_s: int = 20
+    again: bool = False
+    ahead_ms: int = 0
+    kill_at: str | None = None
+    stop_at: str | None = None
+    pause_at: str | None = None
+    signals: str = ""
+    barrier: str | None = None
+    max_pages: int | None = None
+    max_bytes: int | None = None
+
+    @classmethod
+    def at(cls, place: Place, **more: Any) -> Told:
+        return cls(str(place.folder), place.url, **more)
+
+    def but(self, **changes: Any) -> Told:
+        return replace(self, **changes)
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            store=StoreSettings(folder=Path(self.folder), database_url=self.url),
+            nightly=NightlySettings(
+                history_days=self.history_days,
+                lease_minutes=1,
+                database_wait_s=self.wait_s,
+                sources=None if self.sources is None else Path(self.sources),
+            ),
+            log=LogSettings(heads=None if self.heads is None else Path(self.heads)),
+        )
+
+    @property
+    def order(self) -> Order:
+        return Order(date.fromisoformat(self.day), Path(self.bundle), again=self.again)
+
+
+def run(told: Told) -> Nightly:
+    """Run a nightly in this process."""
+    store = with_clock(opened(told.settings), told.ahead_ms)
+    try:
+        return nightly(Desk.open(store, told.settings), told.order)
+    finally:
+        store.close()
+
+
+def with_clock(store: Store, ahead_ms: int) -> Store:
+    return replace(store, clock=lambda: now_ms() + ahead_ms) if ahead_ms else store
+
+
+def looked_at(place: Place, look: Callable[[Store], Any]) -> Any:
+    store = place.opened()
+    try:
+        return look(store)
+    finally:
+        store.close()
+
+
+def parts_of(place: Place, *, history: bool = True) -> dict[str, str]:
+    """The fingerprint of a store in its parts: what differs is seen at once."""
+
+    def look(store: Store) -> dict[str, str]:
+        with store.reading() as session:
+            return parts(session, history=history)
+
+    return looked_at(place, look)
+
+
+def faults_of(place: Place) -> list[Trouble]:
+    """What the deep check finds, but files that no row names: a killed run may leave those."""
+    return looked_at(place, lambda store: [t for t in check(store, deep=True) if t.code not in {NEW_FILE, ORPHAN}])
+
+
+def counts_of(place: Place) -> dict[str, int]:
+    """How many rows each table has."""
+
+    def look(store: Store) -> dict[str, int]:
+        with store.reading() as session:
+            tables = Base.metadata.sorted_tables
+            return {t.name: session.scalar(select(func.count()).select_from(t)) for t in tables}
+
+    return looked_at(place, look)
+
+
+def rows_of(place: Place) -> dict[str, list[str]]:
+    """Every row of every table as text, whatever their order."""
+
+    def look(store: Store) -> dict[str, list[str]]:
+        with store.reading() as session:
+            return {t.name: sorted(map(repr, session.execute(select(t)))) for t in Base.metadata.sorted_tables}
+
+    return looked_at(place, look)
