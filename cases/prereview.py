@@ -78,7 +78,7 @@ def pre_review(
 
     Its payload names the paper of each finding, and all of them once more as `document`.
     """
-    if case.state is not State.NEW  or case.subject_kind in {SubjectKind.PERSON, SubjectKind.TRAINEE}:
+    if case.state is not State.NEW or case.is_picked or case.subject_kind in {SubjectKind.PERSON, SubjectKind.TRAINEE}:
         return None
     findings: dict[str, Any] = {}
     papers = set()

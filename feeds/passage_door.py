@@ -16,9 +16,10 @@ Behind the door there is no plate, nobody off the staff list, and no face withou
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from secrets import token_bytes
@@ -86,6 +87,15 @@ class PassageCount:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Readmitted:
+    """Passages in scope that an earlier opening of the door let in, with all that it counted: by accounts of files."""
+
+    passages: tuple[Passage, ...]
+    count: PassageCount
+    accounts: Mapping[str, Account]
+
+
 class PassageDoor:
     """One service day's door: records go in one by one, `count` and the ledger say what became of them."""
 
@@ -135,27 +145,20 @@ class PassageDoor:
         self.count.candidates_read += sum(len(face.candidates) for face in item.faces)
         return self._admit(item)
 
-    def readmit(self, passages: Iterable[Passage], count: PassageCount, vehicle_ids: Collection[str]) -> list[Passage]:
+    def readmit(self, earlier: Readmitted, vehicle_ids: Collection[str]) -> list[Passage]:
         """Return the passages of an earlier opening of this door that are still in scope; the records are gone.
 
-        `count` is what that opening counted. `vehicle_ids`: the cars registered that day as known now. What has lost
-        its car, its camera, its enrolment or the mandate since then is dropped and counted.
+        `vehicle_ids`: the cars registered that day as known now. What has lost its car, its camera, its enrolment or
+        the mandate since then is dropped and counted.
         """
-        self.count = count
-        out = []
-        for passage in passages:
-            still = self._still(passage, vehicle_ids)
-            if still is None:
-                n_candidates = sum(len(face.candidates) for face in passage.faces)
-                self.count.kept -= 1
-                self.count.dropped["out-of-scope"] += 1
-                self.count.faces_kept -= len(passage.faces)
-                self.count.candidates_kept -= n_candidates
-                self._lose_faces("out-of-scope", len(passage.faces), n_candidates)
-                continue
-            self._kept[still.passage_id] = _NO_FLAGS
-            out.append(still)
-        return out
+        self.count = copy.deepcopy(earlier.count)
+        self._accounts = {}
+        for name, account in earlier.accounts.items():
+            self.ledger.accounts[name] = copy.deepcopy(account)
+        self._kept = {passage.passage_id: _NO_FLAGS for passage in earlier.passages}
+        told = [(passage, self._still(passage, vehicle_ids)) for passage in earlier.passages]
+        self.drop(passage for passage, still in told if still is None)
+        return [still for _, still in told if still is not None]
 
     def _still(self, passage: Passage, vehicle_ids: Collection[str]) -> Passage | None:
         if passage.camera_id not in self.cameras or not self.start_ms <= passage.shot_ms < self.end_ms:

@@ -207,7 +207,9 @@ def _fits(case: Case, action: Action) -> bool:
 
 
 # ---------------------------------------------------------------- findings
-def finding_line(found: Finding, local: LocalTime, numbers: Numbers, named: frozenset[tuple[str, str]]) -> dict[str, Any]:
+def finding_line(
+    found: Finding, local: LocalTime, numbers: Numbers, named: frozenset[tuple[str, str]]
+) -> dict[str, Any]:
     """Return a finding as a list shows it; `named`: the (kind, key) of those who are shown by their keys."""
     told = {
         "finding_id": found.finding_id,

@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from runs.cli_access import log, user
+from runs.cli_cases import case
 from runs.cli_nightly import add_nightly
+from runs.cli_spot_checks import spot_check
 from runs.cli_store import store
 from runs.clips import Clips
 from runs.help_pages import Command, Group
@@ -298,6 +300,8 @@ add_nightly(app)
 app.add_typer(user)
 app.add_typer(log)
 app.add_typer(store)
+app.add_typer(case)
+app.add_typer(spot_check)
 
 
 @app.callback(invoke_without_command=True, epilog=say("Example:") + " trajaudit audit --help")

@@ -19,9 +19,9 @@ from typing import Any
 from feeds.bundle import Bundle, read_bundle
 from feeds.digest import file_sha256
 from feeds.faults import Fault, UnusableInput
-from feeds.ledger import Ledger
+from feeds.ledger import Account, Ledger
 from feeds.passage_door import FILE as PASSAGES
-from feeds.passage_door import FOLDER, PassageCount
+from feeds.passage_door import FOLDER, PassageCount, Readmitted
 from feeds.track_pages import page_of
 from runs.audited import EVIDENCE_FILES, WITNESS_FILES, Audited, audit_bundle
 from runs.night_folder import PAGED, feeds_of, night_folder
@@ -38,6 +38,7 @@ from store.tables.nights import PassageSet
 
 REGISTER_FILES = (EVIDENCE_FILES | WITNESS_FILES) - {PASSAGES}
 """What of a bundle's own folder comes in; everything else stays outside."""
+_ACCOUNTS = (PASSAGES, FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +215,14 @@ def _put_passages(store: Store, day: date, audited: Audited, sources: Mapping[st
     with write_aside(store) as aside:
         aside.write_bytes(passages_parquet(kept))
         path, sha256 = put_passages(store, day, aside)
-    return PassageFile(path, sha256, len(kept), door.count.read, dict(sources), _told(door.count))
+    return PassageFile(path, sha256, len(kept), door.count.read, dict(sources), _told(door.count, audited.ledger))
 
 
-def _told(count: PassageCount) -> dict[str, Any]:
+def _told(count: PassageCount, ledger: Ledger) -> dict[str, Any]:
     """Return counts JSON-ready; `dataclasses.asdict` would count the pairs of a Counter."""
     held = {f.name: getattr(count, f.name) for f in fields(count)}
-    return {name: dict(value) if isinstance(value, Counter) else value for name, value in held.items()}
+    counted = {name: dict(value) if isinstance(value, Counter) else value for name, value in held.items()}
+    return {"count": counted, "accounts": {n: ledger.accounts[n].as_dict() for n in _ACCOUNTS if n in ledger.accounts}}
 
 
 def kept_passages(store: Store, held: PassageSet | None) -> KeptPassages | None:
@@ -228,5 +230,12 @@ def kept_passages(store: Store, held: PassageSet | None) -> KeptPassages | None:
     if held is None or held.erased_ms is not None:
         return None
     passages = read_passages_parquet((store.folder / held.path).read_bytes())
-    told: dict[str, Any] = {k: Counter(v) if isinstance(v, dict) else v for k, v in json.loads(held.counts).items()}
-    return KeptPassages(passages, PassageCount(**told), json.loads(held.sources))
+    told = json.loads(held.counts)
+    accounts = {name: Account(**_counters(account)) for name, account in told["accounts"].items()}
+    return KeptPassages(
+        Readmitted(passages, PassageCount(**_counters(told["count"])), accounts), json.loads(held.sources)
+    )
+
+
+def _counters(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: Counter(value) if isinstance(value, dict) else value for name, value in told.items()}

@@ -26,7 +26,14 @@ from runs.progress import Progress
 from runs.settings import Settings
 from runs.witness import KeptPassages
 from store.engine import Store
-from store.nights import any_erased, current_files, current_passages, history_dates, inputs_digest
+from store.nights import (
+    answers_erased,
+    any_erased,
+    current_files,
+    current_passages,
+    history_dates,
+    inputs_digest,
+)
 from store.results import Answers, Place, keys_of
 from store.tables.nights import Night
 
@@ -51,7 +58,8 @@ class Plan:
     def is_stale(self) -> bool:
         """Whether anything that the answers rest on has changed since they were given.
 
-        A night of which files were erased can no longer be asked: what stands of it stays.
+        A night of which files were erased can no longer be asked: what stands of it stays. One of which the answers
+        were erased is not: they would come back.
         """
         return not self.is_erased and self.inputs != self.audited_inputs
 
@@ -94,6 +102,7 @@ def plan_night(
         passages = current_passages(session, day)
         kept = kept_passages(store, passages)
         erased = {d for d in (day, *dates) if any_erased(session, d)}
+        is_erased = day in erased or answers_erased(session, day)
         inputs = inputs_digest(session, day, settings.nightly.history_days, values)
         keys = keys_of(session, day)
     before = {} if night is None or night.rules is None else json.loads(night.rules)
@@ -104,7 +113,7 @@ def plan_night(
         recall = Recall(keys, changed)
     lost = passages is not None and (passages.erased_ms is not None or passages.faces_erased_ms is not None)
     history = {d: held for d, held in history.items() if d not in erased}
-    return Plan(day, files, history, kept, rules, values, inputs, audited_inputs, recall, day in erased, lost)
+    return Plan(day, files, history, kept, rules, values, inputs, audited_inputs, recall, is_erased, lost)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from audit.analysis import Motion
@@ -145,7 +146,7 @@ def _write(
         told.state = DEGRADED if told.trouble else DONE
         told.run_id, told.ingested = run_id, report.ingested
         _close(session, plan, audited, told, now_ms)
-        session.add(_notice(plan, told, now_ms))
+        session.add(_notice(session, plan, told, now_ms))
         reached("notices-written")
         entry = access_log.Entry(now_ms, desk.actor, "none", "audit", "night", plan.service_date.isoformat(), run_id)
         tip = access_log.append(session, [entry])
@@ -212,11 +213,14 @@ def _standing(session: Session, audited: Audited, day: date, run_id: str) -> Run
     return replace(record_of(audited, day, run_id), findings=found, not_assessed=unanswered)
 
 
-def _notice(plan: Plan, report: NightReport, now_ms: int) -> Notice:
+def _notice(session: Session, plan: Plan, report: NightReport, now_ms: int) -> Notice:
+    """Return the notice of a night audited; the n-th one of a night has the same id, however often it was tried."""
+    kind = "night.audited"
+    told_before = select(func.count()).where(Notice.kind == kind, Notice.service_date == plan.service_date)
     told = {"service_date": plan.service_date.isoformat(), "state": report.state, "changes": report.changes}
     return Notice(
-        event_id="E" + digest([plan.service_date, plan.inputs, plan.audited_inputs])[:20],
-        kind="night.audited",
+        event_id="E" + digest([plan.service_date, kind, session.scalar(told_before)])[:20],
+        kind=kind,
         service_date=plan.service_date,
         payload=json.dumps(told, sort_keys=True),
         created_ms=now_ms,

@@ -21,7 +21,7 @@ from store.accounts import role_in
 from store.check import Trouble, check, sweep
 from store.engine import Store
 from store.manifest import Manifest
-from store.schema import migrate, require_current
+from store.schema import migrate, reached, require_current, schema_state
 
 SUBJECT_KIND = "store"
 
@@ -96,8 +96,9 @@ def show_troubles(troubles: Sequence[Trouble], lang: str) -> None:
 
 def back_up(path: Path | None, target: Path, lang: str, as_json: bool) -> None:
     """Back up, which the access log notes first: the backup holds that entry, too."""
-    with any_store(path) as store:
-        require_current(store)
+    with any_store(path) as store, reached(store):
+        if schema_state(store).state != "behind":
+            require_current(store)
         actor = acting(store, Permission.BACKUP)
         backups.refuse_target(store, target)
         _note(store, actor.name, role_in(actor, Permission.BACKUP), "backup", str(target.absolute()))

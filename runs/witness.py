@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,11 +17,10 @@ from audit.night import Presence
 from audit.registry import Rule
 from audit.witness import NO_SITES, Witnesses
 from checkpoints.camera_passes import CameraPasses, Sites, camera_passes
-from checkpoints.passage import Passage
 from checkpoints.plates import PlateBook
 from feeds.bundle import Bundle
 from feeds.bundle_files import is_there
-from feeds.passage_door import PassageCount, PassageDoor
+from feeds.passage_door import PassageDoor, Readmitted
 from feeds.passage_files import read_passages
 from feeds.passage_raw import Scale
 from geo.plane import LocalPlane
@@ -55,13 +53,12 @@ class CameraDesk:
 
 @dataclass(frozen=True, slots=True)
 class KeptPassages:
-    """Passages that were in scope when they came in, with what the door counted then; their records are gone.
+    """Passages that were in scope when they came in; their records are gone.
 
     `sources`: name to SHA-256 of the files they were read from.
     """
 
-    passages: tuple[Passage, ...]
-    count: PassageCount
+    readmitted: Readmitted
     sources: Mapping[str, str]
 
 
@@ -84,7 +81,7 @@ def open_cameras(
     if kept is None:
         passages = read_passages(bundle.folder, day.local, Scale.of(bundle.config.matcher), door)
     else:
-        passages = tuple(door.readmit(kept.passages, copy.deepcopy(kept.count), doors.vehicles()))
+        passages = tuple(door.readmit(kept.readmitted, doors.vehicles()))
     if not passages or not cameras:
         return CameraDesk(door, NO_SITES), Witnesses(crew_doubt="no-passages" if allowed else "no-mandate")
     lon, lat = (np.array([getattr(c, name) for c in cameras.values()]) for name in ("lon_deg", "lat_deg"))

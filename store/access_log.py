@@ -151,20 +151,32 @@ def cut(session: Session, before_ms: int) -> Cut | None:
     writes down what is returned, and gives it to `verify` as the `start` of the log.
     """
     alone(session)
-    last = head(session)
-    young = session.scalar(select(func.min(AccessEntry.seq)).where(AccessEntry.at_ms >= before_ms))
-    first_kept = last.seq if young is None else young
+    young = _first_young(session, before_ms)
+    found = _beginning(session, head(session).seq if young is None else young)
+    if found is not None:
+        session.execute(delete(AccessEntry).where(AccessEntry.seq <= found.last_seq))
+    return found
+
+
+def to_cut(session: Session, before_ms: int) -> Cut | None:
+    """Return what `cut` removes as soon as one more entry is added: where all are older, all that are there now."""
+    young = _first_young(session, before_ms)
+    return _beginning(session, head(session).seq + 1 if young is None else young)
+
+
+def _first_young(session: Session, before_ms: int) -> int | None:
+    return session.scalar(select(func.min(AccessEntry.seq)).where(AccessEntry.at_ms >= before_ms))
+
+
+def _beginning(session: Session, first_kept: int) -> Cut | None:
+    """Return the entries before one as a cut; None where there are none."""
+    before = AccessEntry.seq < first_kept
     end = session.execute(
-        select(AccessEntry.seq, AccessEntry.digest)
-        .where(AccessEntry.seq < first_kept)
-        .order_by(AccessEntry.seq.desc())
-        .limit(1)
+        select(AccessEntry.seq, AccessEntry.digest).where(before).order_by(AccessEntry.seq.desc()).limit(1)
     ).one_or_none()
     if end is None:
         return None
-    erased = AccessEntry.seq <= end.seq
-    n = session.scalar(select(func.count()).select_from(AccessEntry).where(erased)) or 0
-    session.execute(delete(AccessEntry).where(erased))
+    n = session.scalar(select(func.count()).select_from(AccessEntry).where(before)) or 0
     return Cut(end.seq, end.digest, n)
 
 

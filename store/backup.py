@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,17 @@ from store.engine import POSTGRESQL, Store, StoreRefused
 from store.files import KINDS, flush, put_in_place, sha256_of, write_aside
 from store.manifest import MANIFEST, Manifest, read_manifest, table_file, verify
 from store.named_files import is_regular, lying_files, named_files
-from store.schema import VERSIONS, migrate_within, reached, require_current, revisions, state_of
+from store.schema import (
+    VERSIONS,
+    Folders,
+    SchemaState,
+    migrate_within,
+    reached,
+    refusal,
+    revisions,
+    state_of,
+    tables_at,
+)
 from store.tables import base
 
 
@@ -38,15 +48,16 @@ class Restored:
     troubles: list[Trouble]
 
 
-def backup(store: Store, target: Path) -> Manifest:
+def backup(store: Store, target: Path, versions: Folders = VERSIONS) -> Manifest:
     """Write a backup into a folder that is not there yet, or empty; return what its manifest says.
+
+    A store that is behind is backed up as it is: this is what one does before it is migrated.
 
     Raises `StoreRefused` for another folder, and where a file of the store is missing or damaged. What was written
     goes where it could not be finished.
     """
-    require_current(store)
     with _target(store, target), reached(store):
-        schema, tables, named = _dump(store, target)
+        schema, tables, named = _dump(store, target, versions)
         files = {table_file(table): _flushed(target / table_file(table)) for table in tables}
         for name, (sha256, is_needed) in named.items():
             if is_needed or is_regular(store, name):
@@ -97,15 +108,18 @@ def _clear(target: Path, is_new: bool) -> None:
         target.rmdir()
 
 
-def _dump(store: Store, target: Path) -> tuple[str, dict[str, int], dict[str, tuple[str, bool]]]:
+def _dump(store: Store, target: Path, versions: Folders) -> tuple[str, dict[str, int], dict[str, tuple[str, bool]]]:
     """Write all rows as one moment has them; return the schema, how many by table, and the files that they name."""
     (target / "tables").mkdir(mode=0o700)
     with store.engine.connect() as connection:
         if store.dialect == POSTGRESQL:
             # SQLite's transactions see one moment anyway.
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        schema, tables = state_of(connection), {}
-        for table in base.Base.metadata.sorted_tables:
+        schema = _known(state_of(connection, versions))
+        there = MetaData()
+        there.reflect(connection, only=sorted(tables_at(schema, versions)))
+        tables = {}
+        for table in there.sorted_tables:
             path = target / table_file(table.name)
             path.touch(0o600)
             tables[table.name] = dump_table(connection, table, path)
@@ -115,10 +129,13 @@ def _dump(store: Store, target: Path) -> tuple[str, dict[str, int], dict[str, tu
                 is_needed = file.is_needed or named.get(file.name, ("", False))[1]
                 named[file.name] = (file.sha256, is_needed)
         connection.rollback()
-    # Somebody may have migrated since it was looked at.
-    if schema.current is None or schema.state != "current":
-        raise StoreRefused(f"the store's schema is {schema.current}, expected {schema.head}: back up again")
-    return schema.current, tables, named
+    return schema, tables, named
+
+
+def _known(state: SchemaState) -> str:
+    if state.current is None or state.state == "unknown":
+        raise StoreRefused(refusal(state))
+    return state.current
 
 
 def _take(store: Store, target: Path, name: str, sha256: str) -> None:
@@ -160,7 +177,7 @@ def _write_manifest(target: Path, manifest: Manifest) -> None:
     flush(target.absolute().parent)
 
 
-def restore(folder: Path, store: Store, versions: Sequence[Path] = VERSIONS) -> Restored:
+def restore(folder: Path, store: Store, versions: Folders = VERSIONS) -> Restored:
     """Put a backup into an empty store, and look it over; an older one is migrated.
 
     Raises `StoreRefused`, with nothing written, for a damaged backup, one of a newer program, and a store that is not
@@ -197,7 +214,7 @@ def _require_no_files(store: Store) -> None:
         raise StoreRefused(f"{store.folder}: is not empty, such as {lying.name}: restore into a new folder")
 
 
-def _require_empty(connection: Connection, versions: Sequence[Path]) -> None:
+def _require_empty(connection: Connection, versions: Folders) -> None:
     """Raises `StoreRefused` unless the database has no row of ours; nobody may add one meanwhile."""
     state = state_of(connection, versions)
     if state.state == "unknown":

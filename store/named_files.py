@@ -41,15 +41,20 @@ class Lying:
 
 
 def named_files(session: Session) -> Iterator[Named]:
-    """Give what every row names that was not erased; one file may come more than once."""
+    """Give what every row names that was not erased; one file may come more than once.
+
+    Asks for no more columns than it needs, so that a store whose schema is behind can be backed up, too.
+    """
+    p, q = Partition, PassageSet
     for sha256, size in session.execute(select(Blob.sha256, Blob.size).where(Blob.erased_ms.is_(None))):
         yield Named(BLOBS, blob_name(sha256), blob_name(sha256), sha256, size, None, is_needed=True)
-    for row in session.scalars(select(Partition).where(Partition.erased_ms.is_(None))):
-        place = partition_name(row.service_date, row.bucket, row.sha256)
-        yield Named(LAKE, row.path, place, row.sha256, None, row.n_rows, row.superseded_ms is None)
-    for held in session.scalars(select(PassageSet).where(PassageSet.erased_ms.is_(None))):
-        place = passages_name(held.service_date, held.sha256)
-        yield Named(PASSAGES, held.path, place, held.sha256, None, held.n_passages, held.superseded_ms is None)
+    parts = select(p.service_date, p.bucket, p.path, p.sha256, p.n_rows, p.superseded_ms).where(p.erased_ms.is_(None))
+    for day, bucket, path, sha256, n_rows, superseded_ms in session.execute(parts):
+        yield Named(LAKE, path, partition_name(day, bucket, sha256), sha256, None, n_rows, superseded_ms is None)
+    sets = select(q.service_date, q.path, q.sha256, q.faces_erased_ms, q.n_passages, q.superseded_ms)
+    for day, path, came_as, faces_ms, n_rows, superseded_ms in session.execute(sets.where(q.erased_ms.is_(None))):
+        sha256 = came_as if faces_ms is None else Path(path).stem
+        yield Named(PASSAGES, path, passages_name(day, sha256), sha256, None, n_rows, superseded_ms is None)
 
 
 def lying_files(folder: Path, kinds: tuple[str, ...] = (*KINDS, ASIDE)) -> Iterator[Lying]:

@@ -68,7 +68,7 @@ def current_files(session: Session, service_date: date, known_ms: int | None = N
         .where(NightFile.service_date == service_date, *as_known(NightFile, known_ms))
         .order_by(NightFile.name)
     )
-    return {name: Arrival(sha256, size) for name, sha256, size in rows.tuples()}
+    return {name: Arrival(sha256, size) for name, sha256, size in rows}
 
 
 def current_passages(session: Session, service_date: date, known_ms: int | None = None) -> PassageSet | None:
@@ -92,9 +92,12 @@ def record_delivery(session: Session, delivery: Delivery, at_ms: int) -> list[st
     _supersede_files(session, day, [n for n in changed if n in held], at_ms)
     for name in (n for n in changed if n in delivery.files):
         arrival = delivery.files[name]
-        if session.get(Blob, arrival.sha256) is None:
+        blob = session.get(Blob, arrival.sha256)
+        if blob is None:
             session.add(Blob(sha256=arrival.sha256, size=arrival.size, recorded_ms=at_ms))
             session.flush()
+        elif blob.erased_ms is not None:  # the same bytes, erased with older nights, now belong to this one
+            blob.erased_ms = None
         row = NightFile(service_date=day, name=name, feed=feed_of(name), sha256=arrival.sha256, recorded_ms=at_ms)
         session.add(row)
     record_registers(session, day, delivery.registers, at_ms)
@@ -153,6 +156,14 @@ def any_erased(session: Session, service_date: date) -> bool:
         .where(NightFile.service_date == service_date, NightFile.superseded_ms.is_(None), Blob.erased_ms.is_not(None))
     )
     return session.scalar(found.limit(1)) is not None
+
+
+def answers_erased(session: Session, service_date: date) -> bool:
+    """Whether what an audit of a night said was erased: it is not asked again, though its files may be there."""
+    found = select(Night.service_date).where(
+        Night.service_date == service_date, Night.audited_ms.is_not(None), Night.rules.is_(None)
+    )
+    return session.scalar(found) is not None
 
 
 def history_dates(session: Session, service_date: date, n_days: int) -> list[date]:

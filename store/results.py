@@ -170,7 +170,7 @@ def _merge_not_assessed(session: Session, answers: Answers, at_ms: int) -> None:
         select(row.id, row.vehicle_id, row.rule, row.start_ms, row.end_ms, row.reason).where(
             row.service_date == answers.service_date, row.superseded_ms.is_(None)
         )
-    ).tuples()
+    )
     held: dict[tuple[Any, ...], int] = {}
     ended = []
     now = {(n.vehicle_id, n.rule, n.start_ms, n.end_ms, n.reason) for n in answers.not_assessed}
@@ -234,7 +234,7 @@ def counted_not_assessed(session: Session, service_date: date) -> list[tuple[str
         .group_by(row.rule, row.reason)
         .order_by(row.rule, row.reason)
     )
-    return [(rule, reason, n) for rule, reason, n in session.execute(told).tuples()]
+    return [(rule, reason, n) for rule, reason, n in session.execute(told)]
 
 
 def keys_of(session: Session, service_date: date) -> dict[str, Keys]:

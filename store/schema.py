@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from os import pathsep
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from store.engine import POSTGRESQL, SQLITE, Store, StoreRefused
@@ -27,6 +28,8 @@ _HINTS = {
     SQLITE: "is its folder writable, and the disk not full? If it is damaged, restore a backup",
     POSTGRESQL: "is it running, and does its address stand right in the settings?",
 }
+Folders = tuple[Path, ...]
+"""Where the steps lie: `VERSIONS`, and one more in tests."""
 State = Literal["empty", "current", "behind", "unknown"]
 
 
@@ -54,13 +57,13 @@ def reached(store: Store) -> Iterator[None]:
         raise StoreRefused(f"the database ({store.dialect}) cannot be used: {said}; {_HINTS[store.dialect]}") from error
 
 
-def schema_state(store: Store, versions: Sequence[Path] = VERSIONS) -> SchemaState:
+def schema_state(store: Store, versions: Folders = VERSIONS) -> SchemaState:
     """Return where the schema stands; raises `StoreRefused` where the database cannot be reached."""
     with reached(store), store.reading() as session:
         return state_of(session.connection(), versions)
 
 
-def state_of(connection: Connection, versions: Sequence[Path] = VERSIONS) -> SchemaState:
+def state_of(connection: Connection, versions: Folders = VERSIONS) -> SchemaState:
     """Return where the schema stands, as a transaction sees it."""
     known = revisions(versions)
     current = MigrationContext.configure(connection).get_current_revision()
@@ -72,13 +75,26 @@ def state_of(connection: Connection, versions: Sequence[Path] = VERSIONS) -> Sch
     return SchemaState(current, known[-1], "current" if current == known[-1] else "behind")
 
 
-def revisions(versions: Sequence[Path] = VERSIONS) -> list[str]:
+@lru_cache(maxsize=4)
+def revisions(versions: Folders = VERSIONS) -> tuple[str, ...]:
     """Return all revisions, from the first to the newest."""
     found = [script.revision for script in ScriptDirectory.from_config(config_of(versions)).walk_revisions()]
-    return found[::-1]
+    return tuple(found[::-1])
 
 
-def migrate(store: Store, target: str = HEAD, versions: Sequence[Path] = VERSIONS) -> tuple[SchemaState, SchemaState]:
+def tables_at(revision: str, versions: Folders = VERSIONS) -> frozenset[str]:
+    """Return the names of our tables at a revision: the steps up to it make them in a passing database."""
+    if revision == revisions(VERSIONS)[-1]:
+        return frozenset(base.Base.metadata.tables)
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        migrate_within(connection, revision, versions)
+        names = set(inspect(connection).get_table_names())
+    engine.dispose()
+    return frozenset(names - {"alembic_version"})
+
+
+def migrate(store: Store, target: str = HEAD, versions: Folders = VERSIONS) -> tuple[SchemaState, SchemaState]:
     """Step forward or back to a revision, `head` or `base`, in one transaction; return the states before and after.
 
     Another that migrates the same store is waited for. Raises `StoreRefused` for a revision that is not known.
@@ -89,14 +105,14 @@ def migrate(store: Store, target: str = HEAD, versions: Sequence[Path] = VERSION
         return before, state_of(connection, versions)
 
 
-def migrate_within(connection: Connection, target: str = HEAD, versions: Sequence[Path] = VERSIONS) -> SchemaState:
+def migrate_within(connection: Connection, target: str = HEAD, versions: Folders = VERSIONS) -> SchemaState:
     """Step to a revision within a writing transaction; return the state before."""
     if connection.dialect.name == POSTGRESQL:
         # In SQLite the transaction itself is the lock.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
     known, before = revisions(versions), state_of(connection, versions)
     if before.state == "unknown":
-        raise StoreRefused(_refusal(before))
+        raise StoreRefused(refusal(before))
     wanted = {HEAD: known[-1], BASE: None}.get(target, target)
     if wanted is not None and wanted not in known:
         raise StoreRefused(f"revision {target!r} is not known: expected {HEAD}, {BASE} or one of {', '.join(known)}")
@@ -115,15 +131,16 @@ def require_current(store: Store) -> None:
     """Raises `StoreRefused`, with what to do, unless the schema is the one this program works with."""
     state = schema_state(store)
     if state.state != "current":
-        raise StoreRefused(_refusal(state))
+        raise StoreRefused(refusal(state))
 
 
-def _refusal(state: SchemaState) -> str:
+def refusal(state: SchemaState) -> str:
+    """Return what to say of a schema that is not the one this program works with."""
     expected = f"expected {state.head}"
     if state.state == "empty":
         return f"the store has no tables yet, {expected}: run `trajaudit store migrate`"
     if state.state == "behind":
-        hint = "back it up with an older trajaudit, then run `trajaudit store migrate`"
+        hint = "run `trajaudit store backup`, then `trajaudit store migrate`"
         return f"the store's schema is {state.current}, {expected}: {hint}"
     if state.current is None:
         hint = "name another one, or restore a backup into an empty one"
@@ -132,7 +149,7 @@ def _refusal(state: SchemaState) -> str:
     return f"the store's schema is {state.current}, which this trajaudit does not know, {expected}: {hint}"
 
 
-def config_of(versions: Sequence[Path] = VERSIONS) -> Config:
+def config_of(versions: Folders = VERSIONS) -> Config:
     """Return what Alembic is told; the connection is added by who has one."""
     config = Config()
     settings = {

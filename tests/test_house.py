@@ -43,6 +43,10 @@ def repository_files() -> list[Path]:
     return sorted(path for path in paths if (ROOT / path).is_file())
 
 
+STEPS = ROOT / "store" / "migrations" / "versions"
+"""Written by a program, and never changed: as long as the schema is."""
+
+
 def modules(packages: tuple[str, ...]) -> list[Path]:
     return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
 
@@ -222,7 +226,11 @@ def test_the_inside_opens_no_file_and_reads_no_clock() -> None:
 
 
 def test_no_module_is_longer_than_a_person_reads_at_once() -> None:
-    lengths = {path.relative_to(ROOT): path.read_text(encoding="utf-8").count("\n") for path in modules(PACKAGES)}
+    lengths = {
+        path.relative_to(ROOT): path.read_text(encoding="utf-8").count("\n")
+        for path in modules(PACKAGES)
+        if path.parent != STEPS
+    }
     assert {path: lines for path, lines in lengths.items() if lines > MAX_MODULE_LINES} == {}
 
 
@@ -230,6 +238,7 @@ def test_no_function_is_longer_than_a_screen() -> None:
     long = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
         for path in modules(PACKAGES)
+        if path.parent != STEPS
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or node.lineno) - node.lineno + 1 > MAX_FUNCTION_LINES
@@ -291,6 +300,7 @@ def test_the_wheel_carries_what_runs_and_nothing_else(tmp_path: Path) -> None:
     needed = [path.relative_to(ROOT) for path in modules(PACKAGES)]
     needed += [path.relative_to(ROOT) for path in (ROOT / "audit" / "rules").glob("*.toml")]
     needed += [path.relative_to(ROOT).with_suffix(".mo") for path in (ROOT / "runs" / "locale").rglob("*.po")]
+    needed.append(Path("store", "migrations", "script.py.mako"))
     vendored = json.loads((ROOT / "maps" / "vendor" / "manifest.json").read_text(encoding="utf-8"))["files"]
     needed += [Path("maps", "vendor", entry["path"]) for entry in vendored]
     assert set(needed) <= carried

@@ -12,7 +12,8 @@ class Night(Base):
     """A service day of which a bundle came in. `audited_*`: what the answers that stand were made from.
 
     `inputs`: digest of everything that counts now; equal to `audited_inputs` where nothing has to be audited again.
-    `rules`: rule to digest of its values, as audited. `counts`: the record of the last run (`run.json`).
+    `rules`: rule to digest of its values, as audited; null of an audited night: its answers were erased.
+    `counts`: the record of the last run (`run.json`).
     """
 
     __tablename__ = "nights"
@@ -78,6 +79,8 @@ class PassageSet(Base):
     """The passages in scope of a night, as one Parquet file in `passages/`; what was not in scope was never written.
 
     `sources`: name to SHA-256 of the files they were read from, which are not kept. `counts`: what the door did.
+    `sha256`: of the file as it was made. Where faces were erased, another file without them lies at `path`, under the
+    digest of its own bytes; what came in stays told by `sha256`, so that nothing has to be audited again.
     """
 
     __tablename__ = "passage_sets"

@@ -85,7 +85,7 @@ class FindingRow(Base):
     start_ms: Mapped[Ms]
     end_ms: Mapped[Ms]
     confidence: Mapped[float | None]
-    confidence_basis: Mapped[Code]
+    confidence_basis: Mapped[str] = mapped_column(Text)
     summary_zh: Mapped[str] = mapped_column(Text)
     summary_en: Mapped[str] = mapped_column(Text)
     evidence: Mapped[Json]

@@ -171,6 +171,18 @@ def test_a_finding_lost_and_found_again_keeps_its_conclusion_and_is_flagged() ->
     assert (held(back, "F1").status, held(back, "F1").is_present) == (FindingStatus.CONFIRMED, True)
 
 
+def test_a_flag_stays_until_a_reviewer_acts_even_if_what_raised_it_is_gone_again() -> None:
+    case = followed(led_to(State.CONFIRMED), found(), LATER)
+    case = followed(case, found())
+    assert (case.unsettled, case.needs_review) == ((), True)
+
+
+def test_what_changed_stays_marked_when_it_is_merely_renumbered_after() -> None:
+    case = followed(led_to(State.CLOSED), MOVED)
+    after = followed(case, found("F7", 9.5))
+    assert [(f.finding_id, f.is_changed) for f in after.findings] == [("F7", True)]
+
+
 # ---------------------------------------------------------------- ordinals shift
 
 

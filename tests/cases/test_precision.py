@@ -13,7 +13,7 @@ from cases.matter import CaseFinding
 from cases.precision import TABLES, Judged, judged_of, precision
 from cases.proportions import beta_cdf, beta_quantile, clopper_pearson_upper, wilson
 from cases.states import Action, DismissReason, State
-from tests.cases.making import LI, done, followed, found, led_to
+from tests.cases.making import LI, WANG, done, followed, found, led_to
 from tests.cases.test_prereview import dismissed_by_list, small
 
 SAME = 1e-9
@@ -138,6 +138,8 @@ def test_what_a_re_audit_overtook_is_not_counted_until_it_is_judged_again() -> N
     case = led_to(State.CLOSED, *TWO)
     assert len(list(judged_of(case))) == 2
     assert [j.provider for j in judged_of(followed(case, TWO[0]))] == ["north"]
+    upheld = done(followed(case, TWO[0]), WANG, Action.UPHOLD, text="the files are lost, the matter is not")
+    assert [j.provider for j in judged_of(upheld)] == ["north"]
     assert [j.provider for j in judged_of(followed(case, found("F1", 9.5), TWO[1]))] == ["south"]
 
 

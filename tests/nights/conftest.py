@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from store.engine import SQLITE
-from tests.nights.making import ROOT, Told, parts_of
+from tests.nights.making import DAY, ROOT, Told, parts_of
+from tests.nights.shifted import shifted_city
 from tests.postgres import Server
 from tests.stores import Place, pg_place, sqlite_place
 
@@ -33,6 +34,7 @@ class Child:
     pid: int
     log: Path
     result: Path
+    signals: str = ""
 
     def ended(self, within_s: float = PATIENCE_S) -> int:
         """Wait for its end; return its exit code, -9 where it was killed."""
@@ -59,6 +61,16 @@ class Child:
 
     def go_on(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
+
+    def wait_until_here(self) -> None:
+        """Wait until it is at the point where it pauses."""
+        until = time.monotonic() + PATIENCE_S
+        while not Path(f"{self.signals}.here").exists():
+            assert time.monotonic() < until, self.said
+            time.sleep(0.005)
+
+    def let_go(self) -> None:
+        Path(f"{self.signals}.go").touch()
 
     @property
     def told(self) -> dict[str, Any]:
@@ -90,7 +102,7 @@ class Nights:
         log, result = (self.folder / f"{self.made}.{end}" for end in ("log", "json"))
         pid = self.ask({"start": asdict(told), "log": str(log), "result": str(result)})["pid"]
         self.alive.add(pid)
-        return Child(self, pid, log, result)
+        return Child(self, pid, log, result, told.signals)
 
     def close(self) -> None:
         for pid in self.alive:  # none was waited for: each number is still its own
@@ -124,11 +136,11 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
         server.close()
 
 
-Places = Callable[[str], Any]
+Places = Callable[[str], AbstractContextManager[Place]]
 
 
 @pytest.fixture
-def places(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Any]]:
+def places(tmp_path: Path, request: pytest.FixtureRequest) -> Places:
     """Give empty, migrated stores one after another: `with places(dialect) as place`; each is gone afterwards."""
     made = 0
 
@@ -150,7 +162,7 @@ def places(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[
                 server.drop(database_of(place))
             shutil.rmtree(folder, ignore_errors=True)
 
-    yield one
+    return one
 
 
 def database_of(place: Place) -> str:
@@ -163,3 +175,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path,
     place = sqlite_place(tmp_path_factory.mktemp("undisturbed") / "store", sqlite_template)
     nights.start(Told.at(place)).done()
     return parts_of(place)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample city with a few of its cars: each of its feeds has one, some with findings and some without."""
+    return shifted_city(tmp_path_factory.mktemp("small") / "city", DAY, {"V0002", "V0006", "V0009", "V0012", "V0013"})

@@ -15,10 +15,13 @@ from runs.night_desk import Desk
 from runs.nightly import Nightly, Order, nightly
 from runs.open_store import opened
 from runs.settings import LogSettings, NightlySettings, Settings, StoreSettings
+from store import access_log
+from store.access_log import Tip
 from store.check import NEW_FILE, ORPHAN, Trouble, check
 from store.engine import Store, now_ms
 from store.fingerprint import parts
 from store.tables.base import Base
+from store.tables.results import Run
 from tests.stores import Place
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,6 +118,30 @@ def parts_of(place: Place, *, history: bool = True) -> dict[str, str]:
 def faults_of(place: Place) -> list[Trouble]:
     """What the deep check finds, but files that no row names: a killed run may leave those."""
     return looked_at(place, lambda store: [t for t in check(store, deep=True) if t.code not in {NEW_FILE, ORPHAN}])
+
+
+def orphans_of(place: Place) -> list[str]:
+    return looked_at(place, lambda store: [t.subject for t in check(store) if t.code in {NEW_FILE, ORPHAN}])
+
+
+def runs_of(place: Place) -> list[str]:
+    """In which states its runs are, the first one first."""
+
+    def look(store: Store) -> list[str]:
+        with store.reading() as session:
+            return list(session.scalars(select(Run.state).order_by(Run.started_ms)))
+
+    return looked_at(place, look)
+
+
+def head_of(place: Place) -> Tip:
+    """The head of the access log."""
+
+    def look(store: Store) -> Tip:
+        with store.reading() as session:
+            return access_log.head(session)
+
+    return looked_at(place, look)
 
 
 def counts_of(place: Place) -> dict[str, int]:

@@ -17,7 +17,7 @@ from store.engine import Store, StoreRefused
 from store.files import KINDS, put_blob
 from store.manifest import MANIFEST, read_manifest
 from store.named_files import lying_files
-from store.schema import BASE, migrate, require_current, revisions
+from store.schema import BASE, migrate, require_current, revisions, tables_at
 from store.tables.results import Notice
 from tests.store.filled import fill, rows_of
 from tests.store.test_migrations import ADD, DROP, steps
@@ -129,6 +129,20 @@ def test_an_older_backup_is_migrated(store: Store, sqlite_store: Store, tmp_path
     assert [trouble.code for trouble in restored.troubles] == ["schema"]  # this program does not know the newer one
     with sqlite_store.reading() as session:
         assert session.scalars(text("SELECT weight FROM findings")).all() == [0.5] * 3
+
+
+def test_a_store_that_is_behind_is_backed_up_as_it_is(store: Store, sqlite_store: Store, tmp_path: Path) -> None:
+    """The other way round as in life: a program that knows one step more makes the backup."""
+    later = steps(tmp_path, f"{ADD}\n    op.create_table('more', sa.Column('id', sa.Integer, primary_key=True))", DROP)
+    fill(store)
+    rows = rows_of(store)
+    manifest = backup(store, tmp_path / "backup", later)
+    assert (manifest.schema, "more" in manifest.tables) == (revisions()[-1], False)
+    migrate(store, versions=later)
+    manifest = backup(store, tmp_path / "later", later)
+    assert (manifest.schema, manifest.tables["more"]) == ("9999", 0)
+    assert restore(tmp_path / "backup", sqlite_store).troubles == []
+    assert rows_of(sqlite_store) == rows
 
 
 # ---------------------------------------------------------------- what cannot be backed up
@@ -302,6 +316,11 @@ def test_troubles_of_the_store_come_back_with_it(sqlite_store: Store, pg_store: 
     assert restored.troubles == check(sqlite_store)
     assert [trouble.code for trouble in restored.troubles] == ["event-gap"]
     require_current(pg_store)
+
+
+def test_older_tables_are_known_by_the_steps(tmp_path: Path) -> None:
+    later = steps(tmp_path, "op.create_table('more', sa.Column('id', sa.Integer, primary_key=True))", "pass")
+    assert tables_at("9999", later) == tables_at(revisions()[-1], later) | {"more"}
 
 
 def test_a_manifest_says_what_there_is(store: Store, tmp_path: Path) -> None:

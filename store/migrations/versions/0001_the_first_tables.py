@@ -116,7 +116,7 @@ def upgrade() -> None:
         sa.Column("start_ms", sa.BigInteger(), nullable=False),
         sa.Column("end_ms", sa.BigInteger(), nullable=False),
         sa.Column("confidence", sa.Double(), nullable=True),
-        sa.Column("confidence_basis", sa.String(length=64), nullable=False),
+        sa.Column("confidence_basis", sa.Text(), nullable=False),
         sa.Column("summary_zh", sa.Text(), nullable=False),
         sa.Column("summary_en", sa.Text(), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
