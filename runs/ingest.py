@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from feeds.bundle import Bundle, read_bundle
+from feeds.bundle_files import is_there
 from feeds.digest import file_sha256
 from feeds.faults import Fault, UnusableInput
 from feeds.ledger import Account, Ledger
@@ -24,7 +25,7 @@ from feeds.passage_door import FILE as PASSAGES
 from feeds.passage_door import FOLDER, PassageCount, Readmitted
 from feeds.track_pages import page_of
 from runs.audited import EVIDENCE_FILES, WITNESS_FILES, Audited, audit_bundle
-from runs.night_folder import PAGED, feeds_of, night_folder
+from runs.night_folder import CONFIG, PAGED, feeds_of, night_folder
 from runs.persist import persistently
 from runs.points import reached
 from runs.progress import Progress, Silent
@@ -73,6 +74,7 @@ def ingest(store: Store, source: Source, progress: Progress | None = None) -> In
         raise UnusableInput([Fault(str(source.folder), "is not a folder", hint="Name the bundle's folder, unpacked.")])
     files = merged_files(store, source)
     with night_folder(store, files) as folder:
+        _without_feeds_that_lack(folder, source)
         ledger = Ledger()
         bundle, passages = _judged(store, folder, source, ledger, progress or Silent())
         delivery = Delivery(
@@ -169,6 +171,16 @@ def _paged_terminal(name: str, paged: set[str]) -> tuple[str, str] | None:
     feed = feed_of(name)
     page = page_of(name.rpartition("/")[2]) if feed in paged else None
     return None if page is None or feed is None else (feed, page.terminal)
+
+
+def _without_feeds_that_lack(folder: Path, source: Source) -> None:
+    """Have a whole bundle that lacks a feed's folder judged as such: an empty folder says "nothing came", none does not."""
+    if not is_there(source.folder, CONFIG):
+        return
+    for feed in feeds_of(source.folder):
+        place = folder / "tracks" / feed
+        if not (source.folder / "tracks" / feed).is_dir() and not any(place.iterdir()):
+            place.rmdir()
 
 
 # ---------------------------------------------------------------- passages

@@ -36,6 +36,8 @@ def night_folder(store: Store, files: Files, history: Mapping[date, Files] | Non
         folder = Path(place)
         for name, arrival in files.items():
             _link(store, folder, name, arrival.sha256)
+        for feed in feeds_of(folder):  # one that brought nothing has its folder, too
+            (folder / "tracks" / feed).mkdir(parents=True, exist_ok=True)
         if history:
             _link_history(store, folder, files, history)
         yield folder

@@ -14,7 +14,13 @@ from typing import Any
 import pytest
 
 from runs.audit_run import Job, Outcome, run_audit
+from runs.night_desk import Desk
+from runs.nightly import Order, nightly
+from runs.open_store import opened
 from runs.reproduce import reproduce_findings
+from runs.settings import Settings, StoreSettings
+from store.check import check
+from store.results import findings_of
 
 CITIES = {"a": "2026-03-18", "b": "2026-03-21", "c": "2026-09-05", "d": "2026-11-10"}
 RULES = {
@@ -117,3 +123,23 @@ def test_rows_read_are_rows_kept_and_rows_rejected(city: str, runs: dict[str, tu
     strangers = rows["passages.ndjson"]["rejected"].pop("out-of-scope")
     assert strangers >= 1500
     assert pq.read_table(out / "rejects.parquet").num_rows == sum(sum(a["rejected"].values()) for a in rows.values())
+
+
+@pytest.mark.parametrize("city", CITIES)
+def test_a_nightly_over_the_store_finds_what_the_audit_of_the_bundle_finds(
+    city: str, runs: dict[str, tuple[Path, Path, Outcome]], tmp_path: Path
+) -> None:
+    """To the last digit of the evidence, although the checkpoint records were gone before the audit began."""
+    bundle, _, outcome = runs[city]
+    settings = Settings(store=StoreSettings(folder=tmp_path / "store"))
+    store = opened(settings)
+    try:
+        day = date.fromisoformat(CITIES[city])
+        report = nightly(Desk.open(store, settings), Order(day, bundle)).nights[0]
+        with store.reading() as session:
+            found = findings_of(session, day)
+            assert [f.content_digest for f in found] == [f.content_digest for f in outcome.findings]
+        assert report.state == "done", report.trouble
+        assert check(store, deep=True) == []
+    finally:
+        store.close()

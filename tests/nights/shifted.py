@@ -33,6 +33,8 @@ def shifted_city(
         name = path.relative_to(CITY).as_posix()
         feed = path.parent.name
         is_track = name.startswith("tracks/")
+        if is_track:
+            (out / "tracks" / feed).mkdir(parents=True, exist_ok=True)
         is_wanted = not is_track or cars is None or path.name.split(".")[0].removeprefix("T") in cars
         if not is_wanted or (is_track and feed in without) or (OLDER in name and not older):
             continue

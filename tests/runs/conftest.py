@@ -15,6 +15,20 @@ from typing import Any
 
 import pytest
 
+from tests.runs.filled_office import (
+    night_backup,
+    night_place,
+    office,
+    pg_night,
+    says,
+    sqlite_night,
+    sqlite_office,
+    sqlite_says,
+)
+
+# The office at work: one nightly a session.
+__all__ = ["night_backup", "night_place", "office", "pg_night", "says", "sqlite_night", "sqlite_office", "sqlite_says"]
+
 ROOT = Path(__file__).resolve().parents[2]
 CITY = ROOT / "sample_data" / "city"
 DATE = "2026-03-18"

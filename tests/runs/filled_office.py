@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cases.roles import Actor, Role
-from runs import who
-from runs.cli import main
-from runs.night_desk import Desk
-from runs.nightly import Order, nightly
 from runs.settings import CaseSettings, Settings, StoreSettings
 from store.accounts import actor_of, add_first, create_user, grant
 from store.backup import backup, restore
 from store.engine import DATABASE_FILE, SQLITE, Store
 from tests.postgres import TEMPLATE, Server
-from tests.runs.conftest import CITY, Answer
 from tests.stores import DIALECTS, START_MS, Clock, Place, sqlite_place
 
+if TYPE_CHECKING:
+    from tests.runs.conftest import Answer
+
+ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 3, 18)
 PAPER = "办发〔2026〕3号"
 PRE_REVIEW = f"""
@@ -94,12 +93,15 @@ def seat(store: Store) -> None:
 @pytest.fixture(scope="session")
 def night_backup(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Path:
     """The store after the night: as a folder `store`, and as a backup beside it."""
+    from runs.night_desk import Desk  # these are slow, and the other tests of this folder need none of them
+    from runs.nightly import Order, nightly
+
     folder = tmp_path_factory.mktemp("night")
     place = sqlite_place(folder / "store", sqlite_template)
     listed = folder / "pre-review.toml"
     listed.write_text(PRE_REVIEW, encoding="utf-8")
     store = place.opened()
-    done = nightly(Desk.open(store, settings_of(place, pre_review=listed)), Order(DAY, CITY))
+    done = nightly(Desk.open(store, settings_of(place, pre_review=listed)), Order(DAY, ROOT / "sample_data" / "city"))
     assert done.is_whole, done.nights[0].as_dict()
     seat(store)
     backup(store, folder / "backup")
@@ -170,7 +172,7 @@ def _at_work(place: Place) -> Iterator[OfficeAtWork]:
         store.close()
 
 
-Says = Callable[..., Answer]
+Says = Callable[..., "Answer"]
 
 
 @pytest.fixture
@@ -186,6 +188,10 @@ def sqlite_says(sqlite_night: Place, monkeypatch: pytest.MonkeyPatch) -> Says:
 
 
 def _command_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> Says:
+    from runs import who
+    from runs.cli import main
+    from tests.runs.conftest import Answer
+
     for name, value in {**place.environment, "TRAJAUDIT_LANG": "en"}.items():
         monkeypatch.setenv(name, value)
 
@@ -200,8 +206,3 @@ def _command_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> Says:
         return Answer(code, out.getvalue(), err.getvalue())
 
     return says
-
-
-def copy_of(place: Place, folder: Path) -> Place:
-    shutil.copytree(place.folder, folder)
-    return Place(folder, None)
