@@ -56,9 +56,11 @@ fmt: $(VENV) ## format, and mend what ruff can mend by itself
 	$(BIN)/ruff format .
 
 .PHONY: docs
-docs: setup ## docs/RULES.md from the rule cards
+docs: setup ## docs/RULES.md from the rule cards, docs/SETTINGS.md from the settings
 	$(BIN)/trajaudit rules --markdown > .venv/RULES.md
 	mv .venv/RULES.md docs/RULES.md
+	$(BIN)/trajaudit settings --markdown > .venv/SETTINGS.md
+	mv .venv/SETTINGS.md docs/SETTINGS.md
 
 .PHONY: catalog
 catalog: $(VENV) ## collect texts for translation into the catalogues, then compile them

@@ -145,6 +145,18 @@ def scheduler(
     run_scheduler(settings, quiet)
 
 
+def settings(
+    path: SettingsFile = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help=say("Print docs/SETTINGS.md."))] = False,
+    lang: Language = LANG,
+    as_json: Json = False,
+) -> None:
+    """Show the settings as they stand."""
+    from runs.settings_text import show_settings  # noqa: PLC0415
+
+    show_settings(path, lang, as_json, markdown)
+
+
 def add_nightly(app: typer.Typer) -> None:
     """Put the commands in their place."""
     told: dict[Callable[..., None], tuple[str, str]] = {
@@ -163,6 +175,10 @@ def add_nightly(app: typer.Typer) -> None:
         scheduler: (
             say("Run the nightly every night at the time that is set, in a process of its own."),
             "trajaudit scheduler --settings trajaudit.toml",
+        ),
+        settings: (
+            say("Show what is set, from the file and the environment. Secrets are hidden."),
+            "trajaudit settings --settings trajaudit.toml",
         ),
     }
     for command, (said, how) in told.items():

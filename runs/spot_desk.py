@@ -83,9 +83,9 @@ def pick_check(
 ) -> dict[str, Any]:
     """Put a vehicle-day on the list by hand; raises `CheckRefused` where it is there already, or was not audited."""
     with store.reading() as session:
-        day = session.get(VehicleDay, (service_date, vehicle_id))
+        day = _audited(session, service_date, vehicle_id)
         suspected = {f.vehicle_id for f in findings_of(session, service_date)} if day is not None else set()
-    place = Place() if day is None else Place(day.district, day.school_id)
+    place = _place(day)
     _check_text(reason, say("Say why it is picked (--reason TEXT)."))
     look(store, actor, "vehicle", vehicle_id[:200], reason, place=place)
     if day is None:
@@ -120,8 +120,9 @@ def decide_check(
     Anything but clean needs a note. Each decision stays in the access log, the earlier ones, too.
     """
     with store.reading() as session:
-        held = session.get(SpotCheck, (service_date, vehicle_id))
-        place = Place() if held is None else Place(held.district, held.school_id)
+        place = _place(
+            session.get(SpotCheck, (service_date, vehicle_id)) or _audited(session, service_date, vehicle_id)
+        )
     why = f"{service_date} {outcome}" + (f": {note}" if note else "")
     look(store, actor, "vehicle", vehicle_id[:200], why, place=place)
     if outcome is not Outcome.CLEAN or note:
@@ -136,6 +137,15 @@ def decide_check(
         session.flush()
         _write(session, actor, place, now_ms, DECIDED, vehicle_id, why)
         return _told(row, LocalTime(settings.nightly.timezone))
+
+
+def _audited(session: Session, service_date: date, vehicle_id: str) -> VehicleDay | None:
+    return session.get(VehicleDay, (service_date, vehicle_id))
+
+
+def _place(row: SpotCheck | VehicleDay | None) -> Place:
+    """Return where a vehicle-day belongs; what is not known there is the whole city's."""
+    return Place() if row is None else Place(row.district, row.school_id)
 
 
 def _row(session: Session, service_date: date, vehicle_id: str) -> SpotCheck:

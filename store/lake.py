@@ -137,7 +137,7 @@ def read_track(store: Store, session: Session, service_date: date, vehicle_id: s
     with duckdb.connect() as db:
         # As a data set: DuckDB reads *, ? and [ in a file's path as a pattern.
         db.register("fixes", dataset.dataset(files, SCHEMA))
-        told: pa.Table = db.execute(
-            "SELECT * FROM fixes WHERE vehicle_id = $vehicle ORDER BY t_ms, file, row", {"vehicle": vehicle_id}
+        told: pa.Table = db.sql(
+            "SELECT * FROM fixes WHERE vehicle_id = $vehicle ORDER BY t_ms, file, row", params={"vehicle": vehicle_id}
         ).to_arrow_table()
     return told.cast(SCHEMA)

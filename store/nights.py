@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from audit.evidence import digest
+from store.access_log import alone
 from store.registers import Items, as_known, record_registers
 from store.tables.nights import Blob, Ingest, Night, NightFile, PassageSet
 
@@ -83,6 +84,7 @@ def record_delivery(session: Session, delivery: Delivery, at_ms: int) -> list[st
 
     A file that is no longer in `delivery.files`, or has other bytes, is superseded, never removed.
     """
+    alone(session)  # what erases old files waits, too: it sees which ones this night needs
     day = delivery.service_date
     held = current_files(session, day)
     changed = sorted(n for n in {*held, *delivery.files} if held.get(n) != delivery.files.get(n))

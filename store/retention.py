@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from store import access_log, lease
+from store.check import DAY_MS
 from store.engine import SQLITE, Store, StoreRefused, now_ms
 from store.files import BLOBS, KINDS, LAKE, PASSAGES, passages_name, put_passages, remove_if_old, write_aside
 from store.named_files import lying_files, named_files
@@ -42,6 +43,7 @@ FORMAT = 1
 NOTHING = "-"
 _LEASE_MS = 600_000
 _PATIENCE_S = 10.0
+_SKEW_MS = 60_000
 POINTS = ("retention-files-written", "retention-before-commit", "retention-committed", "retention-files-removed")
 """Moments between which a run may be killed, in order."""
 
@@ -208,33 +210,40 @@ def _deleted(session: Session, statement: Any) -> int:
 
 
 # ---------------------------------------------------------------- files
-def remove_erased(store: Store, before_ms: int) -> int:
-    """Remove the files of which the rows say that they are erased, put there before a time; return how many went.
+def remove_erased(store: Store, began_ms: int) -> int:
+    """Remove the files of which the rows say that they are erased; return how many went.
 
-    A younger one was just brought in again, and its row is about to say so.
+    One that was put there once more after its row was written may be part of a delivery that is being taken in, whose
+    row is about to say so: it stays for a day. `began_ms`: the machine's time before the rows were marked.
     """
     with store.reading() as session:
-        names = list(_erased_names(store, session))
-    return sum(remove_if_old(store, store.folder / name, before_ms) for name in names)
+        found = list(_erased_files(store, session))
+    return sum(
+        remove_if_old(store, store.folder / name, max(recorded_ms + _SKEW_MS, began_ms - DAY_MS))
+        for name, recorded_ms in found
+    )
 
 
-def _erased_names(store: Store, session: Session) -> Iterator[str]:
-    needed = {file.name for file in named_files(session) if file.kind != BLOBS}
+def _erased_files(store: Store, session: Session) -> Iterator[tuple[str, int]]:
+    """Give the names of erased files that lie there all the same, with when their rows were written."""
     p, q = Partition, PassageSet
-    gone = set(session.scalars(select(p.path).where(p.erased_ms.is_not(None))))
-    for day, sha256, path, erased_ms in session.execute(
-        select(q.service_date, q.sha256, q.path, q.erased_ms).where(
-            q.erased_ms.is_not(None) | q.faces_erased_ms.is_not(None)
-        )
+    needed = {file.name for file in named_files(session) if file.kind != BLOBS}
+    parts = session.execute(select(p.path, p.recorded_ms).where(p.erased_ms.is_not(None)))
+    gone = {path: recorded_ms for path, recorded_ms in parts}
+    sets = select(q.service_date, q.sha256, q.path, q.recorded_ms, q.erased_ms)
+    for day, sha256, path, recorded_ms, erased_ms in session.execute(
+        sets.where(q.erased_ms.is_not(None) | q.faces_erased_ms.is_not(None))
     ):
         # With faces it lay under the digest by which it came.
-        gone |= {passages_name(day, sha256)} | (set() if erased_ms is None else {path})
+        gone[passages_name(day, sha256)] = recorded_ms
+        if erased_ms is not None:
+            gone[path] = recorded_ms
     lying = {kind: [file.name for file in lying_files(store.folder, (kind,))] for kind in KINDS}
-    yield from (name for kind in (LAKE, PASSAGES) for name in lying[kind] if name in gone - needed)
+    yield from ((n, gone[n]) for kind in (LAKE, PASSAGES) for n in lying[kind] if n in gone and n not in needed)
     for part in in_parts(lying[BLOBS]):
         names = {Path(name).name: name for name in part}
-        erased = session.scalars(select(Blob.sha256).where(Blob.sha256.in_(names), Blob.erased_ms.is_not(None)))
-        yield from (names[sha256] for sha256 in erased)
+        asked = select(Blob.sha256, Blob.recorded_ms).where(Blob.sha256.in_(names), Blob.erased_ms.is_not(None))
+        yield from ((names[sha256], recorded_ms) for sha256, recorded_ms in session.execute(asked))
 
 
 # ---------------------------------------------------------------- the database's own files
