@@ -104,7 +104,7 @@ def _case_cells(told: Told, titles: Mapping[str, str], lang: str) -> list[Any]:
 
 
 def about(told: Told, lang: str) -> str:
-    """Return what a case is about: a vehicle or feed by its name, a person by number."""
+    """Return what a case is about; people by number where their keys were not asked for."""
     kind = worded(SUBJECT_KINDS[SubjectKind(told["subject_kind"])], lang)
     return f"{kind} {told['subject']}"
 
@@ -211,7 +211,7 @@ def _show_finding(found: Told, lang: str) -> None:
 def _event_cells(event: Told, lang: str) -> list[Any]:
     details = "; ".join(_detail(name, value, lang) for name, value in event["details"].items())
     said = ": ".join(part for part in (details, event["text"] or "") if part)
-    role = "-" if event["role"] is None else worded(ROLES[Role(event["role"])], lang)
+    role = None if event["role"] is None else worded(ROLES[Role(event["role"])], lang)
     return [event["seq"], event["at"][:19], event["actor"], role, worded(ACTIONS[Action(event["action"])], lang), said]
 
 
@@ -241,7 +241,8 @@ def next_steps(possible: Sequence[Told], lang: str) -> str:
     names = []
     for step in possible:
         action = Action(step["action"])
-        names.append(f"{COMMANDS.get(action, str(action))} ({worded(ACTIONS[action], lang)})")
+        command, words = COMMANDS.get(action, str(action)), worded(ACTIONS[action], lang)
+        names.append(command if command == words else f"{command} ({words})")
     return say("Possible now", lang) + ": " + ", ".join(names)
 
 
@@ -262,11 +263,17 @@ def show_findings(told: Sequence[Told], lang: str) -> None:
               say("School", lang), say("Person", lang), say("From", lang), say("What was seen", lang)]  # fmt: skip
     lines = [
         [f["finding_id"], titles.get(f["rule"], f["rule"]), severity_words(f["severity"], lang),
-         f["vehicle_id"] or f["feed"], f["school_id"], f["person"] or f["trainee"], f["start"][:16], f[summary]]
+         f["vehicle_id"] or f["feed"], f["school_id"], _whom(f, lang), f["start"][:16], f[summary]]
         for f in told
     ]  # fmt: skip
     rows(say("Findings to check", lang), header, lines)
     typer.echo(caution(lang))
+
+
+def _whom(found: Told, lang: str) -> str:
+    """Return whom a finding names, by number or key; the trainee who only rode along, too."""
+    named = ((SubjectKind.PERSON, found["person"]), (SubjectKind.TRAINEE, found["trainee"]))
+    return ", ".join(f"{worded(SUBJECT_KINDS[kind], lang)} {key}" for kind, key in named if key)
 
 
 def show_precision(told: Sequence[Told], by: Sequence[str], lang: str) -> None:

@@ -16,7 +16,6 @@ from cases.matter import CaseFinding, SubjectKind
 from cases.roles import Actor, Role, may
 from cases.states import Action, possible, transition
 from maps.people import People
-from runs.words import say
 from trajectories.clock import LocalTime
 
 PERSONAL = frozenset({SubjectKind.PERSON, SubjectKind.TRAINEE})
@@ -63,9 +62,8 @@ class Numbers:
             self._numbers.update(((kind, key), i) for i, key in enumerate(drawn, 1))
 
     def label(self, kind: str, key: str) -> str:
-        """Return how somebody is called in this answer."""
-        number = f"{self._numbers[kind, key]:03d}"
-        return f"{say('trainee') if kind == SubjectKind.TRAINEE else say('person')} {number}"
+        """Return how somebody is called in this answer, such as #001."""
+        return f"#{self._numbers[kind, key]:03d}"
 
 
 # ---------------------------------------------------------------- cases

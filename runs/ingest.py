@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,13 +33,15 @@ from runs.stand_in import holds_zones
 from runs.witness import KeptPassages
 from store.engine import Store
 from store.files import put_blob, put_passages, write_aside
-from store.nights import Arrival, Delivery, PassageFile, current_files, feed_of, record_delivery
+from store.nights import Arrival, Delivery, NightMoved, PassageFile, current_files, feed_of, record_delivery
 from store.passages import passages_parquet, read_passages_parquet
 from store.tables.nights import PassageSet
 
 REGISTER_FILES = (EVIDENCE_FILES | WITNESS_FILES) - {PASSAGES}
 """What of a bundle's own folder comes in; everything else stays outside."""
 _ACCOUNTS = (PASSAGES, FOLDER)
+TRIES = 5
+"""How often a delivery is judged anew because another one of the night came between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,25 @@ def ingest(store: Store, source: Source, progress: Progress | None = None) -> In
     """
     if not source.folder.is_dir():
         raise UnusableInput([Fault(str(source.folder), "is not a folder", hint="Name the bundle's folder, unpacked.")])
-    files = merged_files(store, source)
+    for _ in range(TRIES - 1):
+        with suppress(NightMoved):
+            return _ingest(store, source, progress or Silent())
+    return _ingest(store, source, progress or Silent())
+
+
+def _ingest(store: Store, source: Source, progress: Progress) -> Ingested:
+    base = files_held(store, source.service_date)
+    files = merged_files(store, source, base)
     with night_folder(store, files) as folder:
         _without_feeds_that_lack(folder, source)
         ledger = Ledger()
-        bundle, passages = _judged(store, folder, source, ledger, progress or Silent())
+        bundle, passages = _judged(store, folder, source, ledger, progress)
         delivery = Delivery(
             service_date=source.service_date,
             timezone=bundle.config.local.name,
             source=source.folder.name,
             actor=source.actor,
+            base=base,
             files=files,
             registers=items_of(bundle),
             passages=passages,
@@ -118,12 +129,15 @@ def items_of(bundle: Bundle) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- files
-def merged_files(store: Store, source: Source) -> dict[str, Arrival]:
-    """Return the files of a night as they count once a delivery is in; their bytes are in the store already."""
-    brought = _arrivals(store, source)
+def files_held(store: Store, service_date: date) -> dict[str, Arrival]:
+    """Return the files of a night as they count now."""
     with store.reading() as session:
-        held = current_files(session, source.service_date)
-    return _merged(held, brought, source)
+        return current_files(session, service_date)
+
+
+def merged_files(store: Store, source: Source, held: Mapping[str, Arrival]) -> dict[str, Arrival]:
+    """Return the files of a night as they count once a delivery is in; their bytes are in the store already."""
+    return _merged(held, _arrivals(store, source), source)
 
 
 def _arrivals(store: Store, source: Source) -> dict[str, Arrival]:
@@ -174,7 +188,7 @@ def _paged_terminal(name: str, paged: set[str]) -> tuple[str, str] | None:
 
 
 def _without_feeds_that_lack(folder: Path, source: Source) -> None:
-    """Have a whole bundle that lacks a feed's folder judged as such: an empty folder says "nothing came", none does not."""
+    """Have a whole bundle that lacks a feed's folder judged so: an empty one says that nothing came, none does not."""
     if not is_there(source.folder, CONFIG):
         return
     for feed in feeds_of(source.folder):

@@ -35,6 +35,7 @@ from store.results import Answers, Changes, counted_not_assessed, findings_of, m
 from store.tables.nights import Night
 from store.tables.results import Notice, Run
 
+KIND = "nightly"
 DONE, DEGRADED, FAILED, UNCHANGED = "done", "degraded", "failed", "unchanged"
 
 
@@ -73,12 +74,17 @@ class NightReport:
         return {"service_date": self.service_date.isoformat(), **told, "files_changed": len(came)}
 
 
+def new_run_id(day: date) -> str:
+    """Return the id of a run, as no other has it."""
+    return f"{day.isoformat()}-{secrets.token_hex(4)}"
+
+
 def run_night(desk: Desk, day: date, report: NightReport, *, again: bool = False) -> None:
     """Audit what is stale of a night and write down what follows; nothing is written where nothing is stale."""
     plan = desk.plan(day, again=again)
     if not plan.is_stale:
         return
-    report.run_id = f"{day.isoformat()}-{secrets.token_hex(4)}"
+    report.run_id = new_run_id(day)
     _begin(desk, plan, report)
     reached("run-recorded")
     lake = LakeWriter(desk.store, day, desk.settings.store.buckets)
@@ -100,7 +106,7 @@ def _begin(desk: Desk, plan: Plan, report: NightReport) -> None:
         with desk.store.writing() as session:
             session.add(
                 Run(
-                    run_id=report.run_id or "", kind="nightly", service_date=plan.service_date, state="running",
+                    run_id=report.run_id or "", kind=KIND, service_date=plan.service_date, state="running",
                     started_ms=desk.store.clock(), inputs=plan.inputs, actor=desk.actor,
                 )
             )  # fmt: skip

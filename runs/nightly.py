@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -24,7 +24,7 @@ from cases.states import UNDECIDED
 from feeds.faults import UnusableInput
 from runs.ingest import Source, ingest
 from runs.night_desk import Desk
-from runs.night_run import FAILED, NightReport, run_night
+from runs.night_run import FAILED, KIND, NightReport, new_run_id, run_night
 from runs.persist import CannotWrite, is_away, is_full, persistently
 from runs.points import reached
 from runs.pull import Job as PullJob
@@ -87,7 +87,8 @@ def _audit_one(desk: Desk, order: Order, day: date, done: Nightly) -> None:
         report = NightReport(day)
         done.nights.append(report)
     if not report.is_failed:
-        _guarded(report, partial(run_night, desk, day, report, again=order.again))
+        again = order.again and day == _wanted(desk, order)
+        _guarded(desk, report, partial(run_night, desk, day, report, again=again))
 
 
 @contextmanager
@@ -97,9 +98,12 @@ def _held(desk: Desk) -> Iterator[None]:
     held = lease.take(desk.store, lease.NIGHTLY, ttl_ms)
     reached("lease-taken")
     desk.held = held
-    with lease.renewed(desk.store, held, ttl_ms):
-        yield
-    lease.release(desk.store, held)
+    try:
+        with lease.renewed(desk.store, held, ttl_ms):
+            yield
+    finally:
+        with suppress(DBAPIError):  # a database that is away keeps it until it runs out, or we are dead
+            lease.release(desk.store, held)
     reached("lease-released")
 
 
@@ -118,19 +122,28 @@ def _close_interrupted(desk: Desk) -> None:
 # ---------------------------------------------------------------- which nights
 def _deliveries(desk: Desk, order: Order) -> list[tuple[date, Path]]:
     """Return the service days of which a bundle lies ready, with its folder."""
-    last = order.service_date or desk.last_service_date()
+    last = _wanted(desk, order)
     if order.bundle is not None:
         return [(last, order.bundle)]
     root = desk.settings.nightly.bundles
     if root is None:
         return []
+    with desk.store.reading() as session:
+        known = set(session.scalars(select(Night.service_date)))
     days = [last]
     if order.catch_up:
-        with desk.store.reading() as session:
-            known = set(session.scalars(select(Night.service_date)))
         back = (last - timedelta(days=n) for n in range(1, desk.settings.nightly.catch_up_days + 1))
         days += [day for day in back if day not in known]
-    return [(d, root / d.isoformat()) for d in sorted(days) if d == last or (root / d.isoformat()).is_dir()]
+    # Only the night that is asked for is missed, and only where it lies nowhere.
+    return [
+        (d, root / d.isoformat())
+        for d in sorted(days)
+        if (root / d.isoformat()).is_dir() or (d == last and d not in known)
+    ]
+
+
+def _wanted(desk: Desk, order: Order) -> date:
+    return order.service_date or desk.last_service_date()
 
 
 def _stale(desk: Desk, order: Order) -> list[date]:
@@ -146,14 +159,14 @@ def _stale(desk: Desk, order: Order) -> list[date]:
     else:
         last = desk.last_service_date()
         first = last - timedelta(days=desk.settings.nightly.catch_up_days + reach)
-    wanted = order.service_date or last
+    wanted = _wanted(desk, order)
     return [d for d in known if first <= d <= last and (desk.plan(d).is_stale or (order.again and d == wanted))]
 
 
 # ---------------------------------------------------------------- one night's delivery
 def _take_in(desk: Desk, day: date, folder: Path) -> NightReport:
     report = NightReport(day)
-    _guarded(report, lambda: _pull_and_ingest(desk, day, folder, report))
+    _guarded(desk, report, lambda: _pull_and_ingest(desk, day, folder, report))
     return report
 
 
@@ -173,7 +186,7 @@ def _pull_and_ingest(desk: Desk, day: date, folder: Path, report: NightReport) -
     report.ingested = ingest(desk.store, source, desk.progress)
 
 
-def _guarded(report: NightReport, work: Callable[[], None]) -> None:
+def _guarded(desk: Desk, report: NightReport, work: Callable[[], None]) -> None:
     """Do something for a night; what is wrong with its input, or with the disk, fails this night alone."""
     try:
         work()
@@ -188,6 +201,21 @@ def _guarded(report: NightReport, work: Callable[[], None]) -> None:
     else:
         return
     report.state = FAILED
+    with suppress(DBAPIError):  # that it cannot be written down is told on the spot
+        _record_failure(desk, report)
+
+
+def _record_failure(desk: Desk, report: NightReport) -> None:
+    """Write down that a night was not audited, and why, where that can be written."""
+    now_ms, day = desk.store.clock(), report.service_date
+    report.run_id = report.run_id or new_run_id(day)
+    with desk.store.writing() as session:
+        run = session.get(Run, report.run_id)
+        if run is None:
+            run = Run(run_id=report.run_id, kind=KIND, service_date=day, started_ms=now_ms, actor=desk.actor)
+            session.add(run)
+        run.state, run.ended_ms = FAILED, now_ms
+        run.trouble = json.dumps(report.trouble, ensure_ascii=False, sort_keys=True)
 
 
 # ---------------------------------------------------------------- deadlines

@@ -21,7 +21,7 @@ from feeds.faults import Fault, UnusableInput
 from runs.asking import Why
 from runs.audited import Audited
 from runs.compared import Compared
-from runs.ingest import Source, merged_files
+from runs.ingest import Source, files_held, merged_files
 from runs.night_desk import Desk
 from runs.night_plan import answers_from, audit_plan, plan_night
 from runs.office import rules_with
@@ -67,7 +67,7 @@ def preview(desk: Desk, edit: Edit, lang: str = "zh") -> Preview:
         raise UnusableInput([Fault("whatif", "nothing to try", expected=expected)])
     with _delivery(edit) as folder:
         source = Source(folder, edit.service_date, desk.settings.nightly.history_days, desk.actor)
-        files = merged_files(desk.store, source)
+        files = merged_files(desk.store, source, files_held(desk.store, edit.service_date))
     plan = plan_night(desk.store, desk.settings, edit.service_date, files=files, rules=_rules(desk, edit))
     audited = audit_plan(desk.store, plan, desk.progress, desk.settings.nightly.jobs)
     answers = answers_from(audited, PREVIEW)

@@ -16,6 +16,7 @@ from runs.preview import Edit, Preview, preview
 from runs.progress import Progress
 from runs.settings import read_settings
 from runs.who import acting
+from store.schema import reached
 
 
 @contextmanager
@@ -24,8 +25,9 @@ def desk_for(path: Path | None, permission: Permission, progress: Progress) -> I
     settings = read_settings(path)
     store = opened(settings)
     try:
-        actor = acting(store, permission)
-        yield Desk.open(store, settings, progress, actor.name)
+        with reached(store):
+            actor = acting(store, permission)
+            yield Desk.open(store, settings, progress, actor.name)
     finally:
         store.close()
 

@@ -41,15 +41,23 @@ class PassageFile:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """All that one ingest brings of a night. `files`: every file of the night as it counts from now on."""
+    """All that one ingest brings of a night.
+
+    `files`: every file of the night as it counts from now on; `base`: as they counted when that was worked out.
+    """
 
     service_date: date
     timezone: str
     source: str
     actor: str
+    base: Mapping[str, Arrival]
     files: Mapping[str, Arrival]
     registers: Items
     passages: PassageFile | None
+
+
+class NightMoved(Exception):
+    """Another delivery of the night came in while this one was judged: judge it again, on top of that."""
 
 
 def feed_of(name: str) -> str | None:
@@ -82,11 +90,14 @@ def current_passages(session: Session, service_date: date, known_ms: int | None 
 def record_delivery(session: Session, delivery: Delivery, at_ms: int) -> list[str]:
     """Record an ingest; return the names of files that are new, other or gone (none: nothing was written).
 
-    A file that is no longer in `delivery.files`, or has other bytes, is superseded, never removed.
+    A file that is no longer in `delivery.files`, or has other bytes, is superseded, never removed. Raises `NightMoved`
+    where another delivery came between.
     """
     alone(session)  # what erases old files waits, too: it sees which ones this night needs
     day = delivery.service_date
     held = current_files(session, day)
+    if held != dict(delivery.base):
+        raise NightMoved(f"{day}: another delivery of this night came in meanwhile")
     changed = sorted(n for n in {*held, *delivery.files} if held.get(n) != delivery.files.get(n))
     told = _record_passages(session, delivery, at_ms)
     if not changed and not told:

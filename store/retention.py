@@ -229,7 +229,7 @@ def _erased_files(store: Store, session: Session) -> Iterator[tuple[str, int]]:
     p, q = Partition, PassageSet
     needed = {file.name for file in named_files(session) if file.kind != BLOBS}
     parts = session.execute(select(p.path, p.recorded_ms).where(p.erased_ms.is_not(None)))
-    gone = {path: recorded_ms for path, recorded_ms in parts}
+    gone = dict(iter(parts))
     sets = select(q.service_date, q.sha256, q.path, q.recorded_ms, q.erased_ms)
     for day, sha256, path, recorded_ms, erased_ms in session.execute(
         sets.where(q.erased_ms.is_not(None) | q.faces_erased_ms.is_not(None))

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import exists, func, or_, select
@@ -265,7 +264,7 @@ class _Look:
             day = CaseRow.service_date if table is CaseEvent else table.service_date
             asked = select(day, func.count()).where(condition).group_by(day)
             if table is CaseEvent:
-                asked = asked.join(CaseRow, CaseRow.case_id == CaseEvent.case_id)
+                asked = asked.select_from(CaseEvent).join(CaseRow, CaseRow.case_id == CaseEvent.case_id)
             counted = self.session.execute(asked).all()
             rows[name] = sum(n for _, n in counted)
             nights |= {d for d, _ in counted}
@@ -304,8 +303,7 @@ class _Look:
         found = to_cut(self.session, self.local.service_day(first).start_ms)
         if found is None:
             return Share(LOG, first), None
-        beginning = takewhile(lambda link: link.seq <= found.last_seq, links(self.session))
-        if verify(beginning, None, start_of(self.session)):
+        if verify(links(self.session, found.last_seq), None, start_of(self.session)):
             return Share(LOG, first, kept={DAMAGED: found.n}), None
         return Share(LOG, first, rows={"entries": found.n}), found
 

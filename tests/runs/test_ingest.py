@@ -156,3 +156,23 @@ def test_nothing_that_was_ever_true_is_changed_in_place(store: Store, city: Path
     with store.reading() as session:
         after = {r.id: (r.name, r.sha256, r.recorded_ms) for r in session.scalars(select(NightFile))}
     assert before.items() <= after.items()
+
+
+def test_two_deliveries_of_a_night_at_once_are_both_in(store: Store, city: Path, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    ingest(store, Source(city, DAY, 3))
+    names = [f"tracks/terminal/TV00{n}.csv.gz" for n in (10, 11, 12)]
+    for i, name in enumerate(names):
+        late = tmp_path / str(i) / name
+        late.parent.mkdir(parents=True)
+        late.write_bytes(gzip.compress(gzip.decompress((city / name).read_bytes())[:-200].rpartition(b"\n")[0] + b"\n"))
+    with ThreadPoolExecutor(3) as pool:
+        came = list(pool.map(lambda i: ingest(store, Source(tmp_path / str(i), DAY, 3)).changed, range(3)))
+    assert came == [(name,) for name in names]
+    with store.reading() as session:
+        held = current_files(session, DAY)
+    for i, name in enumerate(names):
+        from store.files import sha256_of
+
+        assert held[name].sha256 == sha256_of(tmp_path / str(i) / name)

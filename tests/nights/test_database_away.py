@@ -1,0 +1,120 @@
+"""PostgreSQL goes away while a nightly is at work: the results wait for it, and where it does not come back, the next
+nightly makes up for the night."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runs import points
+from runs.points import POINTS
+from store.engine import POSTGRESQL
+from tests.nights.conftest import Places
+from tests.nights.making import Told, faults_of, parts_of, run, runs_of
+from tests.postgres import Server
+
+BACK_AFTER_S = 1.0
+WAIT_S = 2
+QUIET = ("lease-released",)
+"""After these the nightly has nothing to do with the database any more."""
+IN_PASSING = ("ingest-before-commit", "audited", "results-before-commit")
+"""Points that stand for the others in the quick tests: in a transaction, and out of one."""
+
+
+@pytest.fixture
+def server(pg_server: Server) -> Iterator[Server]:
+    """The server, which a test may stop: it runs again afterwards."""
+    yield pg_server
+    pg_server.start()
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """Have something done once, when a point is reached."""
+
+    def when(point: str, do: Callable[[], object]) -> None:
+        waiting = [do]
+
+        def listener(reached: str) -> None:
+            if reached == point and waiting:
+                waiting.pop()()
+
+        monkeypatch.setattr(points, "listener", listener)
+
+    return when
+
+
+@pytest.fixture(scope="module")
+def undisturbed_small(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, small: Path) -> dict[str, str]:
+    from tests.stores import sqlite_place
+
+    place = sqlite_place(tmp_path_factory.mktemp("small-night") / "store", sqlite_template)
+    run(Told.at(place, bundle=str(small)))
+    return but_notices(parts_of(place))
+
+
+def but_notices(parts: dict[str, str]) -> dict[str, str]:
+    """Without the outbox: it says that a night was degraded."""
+    return {name: digest for name, digest in parts.items() if name != "outbox"}
+
+
+def stopped_for_a_while(server: Server, back: list[threading.Thread]) -> None:
+    server.stop()
+    back.append(threading.Timer(BACK_AFTER_S, server.start))
+    back[-1].start()
+
+
+def run_through(places: Places, server: Server, at: Callable, small: Path, point: str) -> tuple[str, dict, dict]:
+    with places(POSTGRESQL) as place:
+        back: list[threading.Thread] = []
+        at(point, lambda: stopped_for_a_while(server, back))
+        (night,) = run(Told.at(place, bundle=str(small))).nights
+        back[0].join()
+        assert faults_of(place) == []
+        assert runs_of(place) == [night.state]
+        return night.state, night.trouble, but_notices(parts_of(place))
+
+
+@pytest.mark.parametrize("point", IN_PASSING)
+def test_a_database_that_comes_back_is_waited_for(
+    places: Places, server: Server, at: Callable, small: Path, undisturbed_small: dict[str, str], point: str
+) -> None:
+    state, trouble, parts = run_through(places, server, at, small, point)
+    assert parts == undisturbed_small
+    if point in {"audited", "results-before-commit"}:
+        assert (state, trouble) == ("degraded", {"database": ["database-away"]})
+    else:
+        assert (state, trouble) == ("done", {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", [p for p in POINTS if p not in {*IN_PASSING, *QUIET}])
+def test_a_database_that_comes_back_is_waited_for_at_every_point(
+    places: Places, server: Server, at: Callable, small: Path, undisturbed_small: dict[str, str], point: str
+) -> None:
+    state, trouble, parts = run_through(places, server, at, small, point)
+    assert state in {"done", "degraded"}, trouble
+    assert parts == undisturbed_small
+
+
+def test_a_database_that_stays_away_costs_the_night_until_the_next_nightly(
+    places: Places, server: Server, at: Callable, small: Path, undisturbed_small: dict[str, str]
+) -> None:
+    with places(POSTGRESQL) as place:
+        told = Told.at(place, bundle=str(small), wait_s=WAIT_S)
+        at("audited", server.stop)
+        done = run(told)
+        assert not done.is_whole
+        (night,) = done.nights
+        assert night.state == "failed"
+        assert list(night.trouble) == ["write"]
+        assert "connection" in night.trouble["write"][0]
+        server.start()
+        (night,) = run(told).nights
+        assert (night.state, night.trouble) == ("done", {})
+        assert runs_of(place) == ["interrupted", "done"]
+        assert but_notices(parts_of(place)) == undisturbed_small
+        assert faults_of(place) == []
