@@ -37,7 +37,6 @@ Seen = Annotated[
     int | None,
     typer.Option(
         "--seen",
-        min=1,
         metavar="N",
         help=say("Only if the case still has N events, as you saw it."),
         show_default=False,

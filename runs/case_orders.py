@@ -196,8 +196,9 @@ def pick_check(asked: Asked, day: date, vehicle: str, reason: str) -> None:
 
 def decide_check(asked: Asked, day: date, vehicle: str, outcome: str, note: str, again: bool) -> None:
     """Write down what was seen."""
+    seen = _one_of(Outcome, outcome, say("outcome"))
     with asked.desk() as (store, actor, settings):
-        told = spot_desk.decide_check(store, actor, settings, day, vehicle, Outcome(outcome), note, again=again)
+        told = spot_desk.decide_check(store, actor, settings, day, vehicle, seen, note, again=again)
     asked.tell([told] if not asked.as_json else told, case_texts.show_checks)
 
 

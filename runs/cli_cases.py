@@ -69,7 +69,7 @@ def list_(
     cls=Command,
     help=example(
         say("Show a case. Its findings, what happened, what you may do; about a person, say why."),
-        'trajaudit case show C050b8c600d854b9a5e1d --reason "complaint 7"',
+        'trajaudit case show CASE --reason "complaint 7"',
     ),
 )
 def show(
@@ -129,7 +129,7 @@ def precision(
 # ---------------------------------------------------------------- finding out
 @case.command(
     cls=Command,
-    help=example(say("Give a case to somebody to look into."), "trajaudit case assign C050b8c600d854b9a5e1d li"),
+    help=example(say("Give a case to somebody to look into."), "trajaudit case assign CASE li"),
 )
 def assign(
     case_id: CaseId,
@@ -144,9 +144,7 @@ def assign(
     acted(asked_as(settings, lang, as_json), case_id, "assign", seen, assignee=name, text=text)
 
 
-@case.command(
-    cls=Command, help=example(say("Begin to look into a case."), "trajaudit case verify C050b8c600d854b9a5e1d")
-)
+@case.command(cls=Command, help=example(say("Begin to look into a case."), "trajaudit case verify CASE"))
 def verify(
     case_id: CaseId,
     text: MayText = None,
@@ -163,7 +161,7 @@ def verify(
     cls=Command,
     help=example(
         say("Ask the school for its account."),
-        'trajaudit case ask-school C050b8c600d854b9a5e1d --text "Where was the car?"',
+        'trajaudit case ask-school CASE --text "Where was the car?"',
     ),
 )
 def ask_school(
@@ -182,7 +180,7 @@ def ask_school(
     cls=Command,
     help=example(
         say("Answer what was asked, as the school."),
-        'trajaudit case answer C050b8c600d854b9a5e1d --text "At the workshop."',
+        'trajaudit case answer CASE --text "At the workshop."',
     ),
 )
 def answer(
@@ -201,7 +199,7 @@ def answer(
     cls=Command,
     help=example(
         say("Have a case looked into today, whatever its rank."),
-        'trajaudit case pick C050b8c600d854b9a5e1d --text "complaint 7"',
+        'trajaudit case pick CASE --text "complaint 7"',
     ),
 )
 def pick(
@@ -218,9 +216,7 @@ def pick(
 
 @case.command(
     cls=Command,
-    help=example(
-        say("Write something down about a case."), 'trajaudit case note C050b8c600d854b9a5e1d --text "Called twice."'
-    ),
+    help=example(say("Write something down about a case."), 'trajaudit case note CASE --text "Called twice."'),
 )
 def note(
     case_id: CaseId,
@@ -239,7 +235,7 @@ def note(
     cls=Command,
     help=example(
         say("Confirm: what was suspected is so. Every finding, unless some are named or dismissed apart."),
-        "trajaudit case confirm C79427b3d126775374304 --dismiss F81669f01cdc2e7b9f70b=camera-error",
+        "trajaudit case confirm CASE --dismiss FINDING=camera-error",
     ),
 )
 def confirm(
@@ -267,7 +263,7 @@ def confirm(
     cls=Command,
     help=example(
         say("Dismiss a case: nothing of it is to be pursued. The reason feeds the table of precision."),
-        "trajaudit case dismiss C050b8c600d854b9a5e1d --reason map-error",
+        "trajaudit case dismiss CASE --reason map-error",
     ),
 )
 def dismiss(

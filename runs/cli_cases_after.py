@@ -20,7 +20,7 @@ after = typer.Typer(cls=Group)
     cls=Command,
     help=example(
         say("Propose to suspend a school; somebody else orders it."),
-        'trajaudit case suspend-propose C050b8c600d854b9a5e1d --days 30 --text "third time"',
+        'trajaudit case suspend-propose CASE --days 30 --text "third time"',
     ),
 )
 def suspend_propose(
@@ -42,7 +42,7 @@ def suspend_propose(
     cls=Command,
     help=example(
         say("Order what follows from a confirmed case. Exactly one of the four."),
-        "trajaudit case dispose C050b8c600d854b9a5e1d --rectify-by 2026-04-18",
+        "trajaudit case dispose CASE --rectify-by 2026-04-18",
     ),
 )
 def dispose(
@@ -86,7 +86,7 @@ def dispose(
     cls=Command,
     help=example(
         say("Say what was done about it, as the school."),
-        'trajaudit case feedback C050b8c600d854b9a5e1d --text "We spoke with him."',
+        'trajaudit case feedback CASE --text "We spoke with him."',
     ),
 )
 def feedback(
@@ -103,9 +103,7 @@ def feedback(
 
 @after.command(
     cls=Command,
-    help=example(
-        say("Accept the school's feedback, or reject it with a text."), "trajaudit case review C050b8c600d854b9a5e1d"
-    ),
+    help=example(say("Accept the school's feedback, or reject it with a text."), "trajaudit case review CASE"),
 )
 def review(
     case_id: CaseId,
@@ -122,7 +120,7 @@ def review(
 
 @after.command(
     cls=Command,
-    help=example(say("Close a case that is done with."), "trajaudit case close C050b8c600d854b9a5e1d"),
+    help=example(say("Close a case that is done with."), "trajaudit case close CASE"),
 )
 def close(
     case_id: CaseId,
@@ -138,9 +136,7 @@ def close(
 
 @after.command(
     cls=Command,
-    help=example(
-        say("Open a decided case again."), 'trajaudit case reopen C050b8c600d854b9a5e1d --text "A witness came."'
-    ),
+    help=example(say("Open a decided case again."), 'trajaudit case reopen CASE --text "A witness came."'),
 )
 def reopen(
     case_id: CaseId,
@@ -158,7 +154,7 @@ def reopen(
     cls=Command,
     help=example(
         say("Let the conclusion stand after the audit has changed."),
-        'trajaudit case uphold C050b8c600d854b9a5e1d --text "Two minutes less change nothing."',
+        'trajaudit case uphold CASE --text "Two minutes."',
     ),
 )
 def uphold(

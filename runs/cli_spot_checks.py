@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -22,13 +21,8 @@ spot_check = typer.Typer(
 )
 
 
-class Seen(StrEnum):
-    """What a person saw (`runs.spot_desk.Outcome`, which is slow to import)."""
-
-    CLEAN = "clean"
-    VIOLATION = "violation"
-    UNCLEAR = "unclear"
-
+OUTCOMES = ("clean", "violation", "unclear")
+"""What a person may have seen (`runs.spot_desk.Outcome`, which is slow to import)."""
 
 Vehicle = Annotated[str, typer.Argument(help=say("A vehicle_id of the register."), show_default=False)]
 From = Annotated[
@@ -92,7 +86,12 @@ def pick(
 )
 def decide(
     vehicle: Vehicle,
-    outcome: Annotated[Seen, typer.Argument(help=say("What you saw."), show_default=False)],
+    outcome: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUTCOME", help=say("What you saw, one of:") + f" {', '.join(OUTCOMES)}.", show_default=False
+        ),
+    ],
     day: Day,
     note: Annotated[str, typer.Option("--note", help=say("In words."), show_default=False)] = "",
     again: Annotated[bool, typer.Option("--again", help=say("Decide anew what was decided."))] = False,
@@ -103,7 +102,7 @@ def decide(
     """Decide a spot check."""
     from runs.case_orders import decide_check  # noqa: PLC0415
 
-    decide_check(asked_as(settings, lang, as_json), day.date(), vehicle, str(outcome), note, again)
+    decide_check(asked_as(settings, lang, as_json), day.date(), vehicle, outcome, note, again)
 
 
 @spot_check.command(

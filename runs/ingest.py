@@ -33,7 +33,16 @@ from runs.stand_in import holds_zones
 from runs.witness import KeptPassages
 from store.engine import Store
 from store.files import put_blob, put_passages, write_aside
-from store.nights import Arrival, Delivery, NightMoved, PassageFile, current_files, feed_of, record_delivery
+from store.nights import (
+    Arrival,
+    Delivery,
+    NightMoved,
+    PassageFile,
+    current_files,
+    current_passages,
+    feed_of,
+    record_delivery,
+)
 from store.passages import passages_parquet, read_passages_parquet
 from store.tables.nights import PassageSet
 
@@ -83,6 +92,8 @@ def ingest(store: Store, source: Source, progress: Progress | None = None) -> In
 def _ingest(store: Store, source: Source, progress: Progress) -> Ingested:
     base = files_held(store, source.service_date)
     files = merged_files(store, source, base)
+    if base and files == base and _knows_passages(store, source):
+        return Ingested(source.service_date, (), ())
     with night_folder(store, files) as folder:
         _without_feeds_that_lack(folder, source)
         ledger = Ledger()
@@ -108,6 +119,14 @@ def _record(store: Store, delivery: Delivery) -> list[str]:
         changed = record_delivery(session, delivery, store.clock())
         reached("ingest-before-commit")
     return changed
+
+
+def _knows_passages(store: Store, source: Source) -> bool:
+    """Whether the delivery's checkpoint records, if it has any, are those that the night's passages came from."""
+    sources = {name: file_sha256(path) for name, path in _passage_files(source.folder).items()}
+    with store.reading() as session:
+        held = current_passages(session, source.service_date)
+    return not sources or (held is not None and json.loads(held.sources) == sources)
 
 
 def items_of(bundle: Bundle) -> dict[str, Any]:

@@ -87,10 +87,10 @@ def run_night(desk: Desk, day: date, report: NightReport, *, again: bool = False
     report.run_id = new_run_id(day)
     _begin(desk, plan, report)
     reached("run-recorded")
-    lake = LakeWriter(desk.store, day, desk.settings.store.buckets)
-    audited = audit_plan(desk.store, plan, desk.progress, desk.settings.nightly.jobs, _tapped(lake))
-    reached("audited")
-    written = lake.write()
+    with LakeWriter(desk.store, day, desk.settings.store.buckets) as lake:
+        audited = audit_plan(desk.store, plan, desk.progress, desk.settings.nightly.jobs, _tapped(lake))
+        reached("audited")
+        written = lake.finish()
     reached("lake-written")
     away: list[str] = []
     tip = persistently(desk.store, desk.wait_s, lambda: _write(desk, plan, audited, written, report, away), away)

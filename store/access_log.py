@@ -180,11 +180,15 @@ def _beginning(session: Session, first_kept: int) -> Cut | None:
     return Cut(end.seq, end.digest, n)
 
 
-def links(session: Session) -> Iterator[Link]:
-    """Give all entries in order, as they are in the database, a batch at a time; None for what is no text."""
-    columns = [_as_is(session, name) for name in Link._fields]
-    found = session.execute(select(*columns).order_by(AccessEntry.seq).execution_options(yield_per=_AT_ONCE))
-    for row in found:
+def links(session: Session, last: int | None = None) -> Iterator[Link]:
+    """Give all entries in order (up to a number), as they are in the database, a batch at a time.
+
+    What is no text comes as None.
+    """
+    asked = select(*(_as_is(session, name) for name in Link._fields)).order_by(AccessEntry.seq)
+    if last is not None:
+        asked = asked.where(AccessEntry.seq <= last)
+    for row in session.execute(asked.execution_options(yield_per=_AT_ONCE)):
         yield _link(row)
 
 

@@ -1,20 +1,21 @@
 """Telemetry: every fix of a service day as Parquet, spread over buckets of vehicles, asked for with DuckDB.
 
-The same fixes give the same files, byte for byte, in whatever pieces they are added.
+The same fixes added in the same order give the same files, byte for byte.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import dataset
 from sqlalchemy import select
@@ -42,6 +43,10 @@ SCHEMA = pa.schema(
 """WGS-84; `flags` as cleaning set them (`trajectories.fleet.Flag`); `file` and `row`: where the fix was read."""
 
 
+GROUP_ROWS, MOST_ROWS = 50_000, 1_000_000
+"""Rows of a bucket wait until they are so many, and are written as one group."""
+
+
 def bucket_of(vehicle_id: str, buckets: int) -> int:
     """Return the bucket of a vehicle: the same on every machine.
 
@@ -61,14 +66,27 @@ class Written:
     n_rows: int
 
 
-@dataclass(slots=True)
 class LakeWriter:
-    """Collects the fixes of a night and writes them, bucket by bucket."""
+    """Writes the fixes of a night bucket by bucket as they come; use it as a context. Memory stays flat.
 
-    store: Store
-    service_date: date
-    buckets: int
-    _parts: dict[int, list[pa.Table]] = field(default_factory=dict)
+    What is not put in place (`finish`) is gone when the block ends.
+    """
+
+    def __init__(self, store: Store, service_date: date, buckets: int) -> None:
+        """Write nothing yet."""
+        self._store, self._day, self._buckets = store, service_date, buckets
+        self._open: dict[int, _Bucket] = {}
+        self._asides = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of what was not put in place."""
+        for bucket in self._open.values():
+            bucket.writer.close()
+        self._asides.close()
 
     def add(
         self, vehicle_ids: Sequence[str], offsets: npt.NDArray[np.int64], columns: dict[str, Any], files: Sequence[str],
@@ -81,24 +99,48 @@ class LakeWriter:
             "file": pa.DictionaryArray.from_arrays(pa.array(file_ix), pa.array(list(files), pa.string())),
         }
         named = {**columns, **texts}
-        table = pa.table({f.name: pa.array(named[f.name]) for f in SCHEMA})
-        bucket = np.array([bucket_of(v, self.buckets) for v in vehicle_ids], np.int32)[owner]
+        table = pa.table({f.name: pa.array(named[f.name]) for f in SCHEMA}).cast(SCHEMA)
+        bucket = np.array([bucket_of(v, self._buckets) for v in vehicle_ids], np.int32)[owner]
         for b in np.unique(bucket).tolist():
-            self._parts.setdefault(b, []).append(table.filter(pa.array(bucket == b)))
+            self._bucket(b).add(table.take(pa.array(np.flatnonzero(bucket == b))))
 
-    def write(self) -> list[Written]:
-        """Put every bucket in its place, sorted by vehicle and time; return what was written."""
-        return [self._write(b) for b in sorted(self._parts)]
+    def _bucket(self, number: int) -> _Bucket:
+        if number not in self._open:
+            aside = self._asides.enter_context(write_aside(self._store))
+            self._open[number] = _Bucket(aside, pq.ParquetWriter(aside, SCHEMA, compression="zstd"))
+        return self._open[number]
 
-    def _write(self, bucket: int) -> Written:
-        parts = [part.cast(SCHEMA) for part in self._parts.pop(bucket)]
-        order = [("vehicle_id", "ascending"), ("t_ms", "ascending"), ("file", "ascending"), ("row", "ascending")]
-        table = pa.concat_tables(parts)
-        table = table.take(pc.sort_indices(table, sort_keys=order)).combine_chunks()
-        with write_aside(self.store) as aside:
-            pq.write_table(table, aside, compression="zstd", row_group_size=200_000)
-            path, sha256 = put_partition(self.store, self.service_date, bucket, aside)
-        return Written(bucket, path, sha256, len(table))
+    def finish(self) -> list[Written]:
+        """Put every bucket in its place; return what was written."""
+        out = []
+        for number in sorted(self._open):
+            bucket = self._open.pop(number)
+            bucket.flush()
+            bucket.writer.close()
+            path, sha256 = put_partition(self._store, self._day, number, bucket.aside)
+            out.append(Written(number, path, sha256, bucket.n_rows))
+        return out
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """One file being written, and rows that wait for more of them."""
+
+    aside: Path
+    writer: Any
+    n_rows: int = 0
+    waiting: list[pa.Table] = field(default_factory=list)
+
+    def add(self, rows: pa.Table) -> None:
+        self.waiting.append(rows)
+        self.n_rows += len(rows)
+        if sum(map(len, self.waiting)) >= GROUP_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.waiting:
+            self.writer.write_table(pa.concat_tables(self.waiting).combine_chunks(), row_group_size=MOST_ROWS)
+            self.waiting.clear()
 
 
 def record_partitions(session: Session, service_date: date, written: Sequence[Written], at_ms: int) -> None:

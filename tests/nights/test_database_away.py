@@ -4,7 +4,9 @@ nightly makes up for the night."""
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -61,18 +63,40 @@ def but_notices(parts: dict[str, str]) -> dict[str, str]:
     return {name: digest for name, digest in parts.items() if name != "outbox"}
 
 
-def stopped_for_a_while(server: Server, back: list[threading.Thread]) -> None:
-    server.stop()
-    back.append(threading.Timer(BACK_AFTER_S, server.start))
-    back[-1].start()
+@dataclass
+class Away:
+    """A server that is stopped for a while, and started again beside the nightly."""
+
+    server: Server
+    over: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        self.server.stop()
+        self.thread = threading.Thread(target=self._bring_back)
+        self.thread.start()
+
+    def _bring_back(self) -> None:
+        time.sleep(BACK_AFTER_S)
+        self.server.start()
+        self.over.wait()  # the server ends with the thread that started it
+
+    def end(self) -> None:
+        self.server.stop()
+        self.over.set()
+        assert self.thread is not None, "the point was not reached"
+        self.thread.join()
+        self.server.start()
 
 
 def run_through(places: Places, server: Server, at: Callable, small: Path, point: str) -> tuple[str, dict, dict]:
     with places(POSTGRESQL) as place:
-        back: list[threading.Thread] = []
-        at(point, lambda: stopped_for_a_while(server, back))
-        (night,) = run(Told.at(place, bundle=str(small))).nights
-        back[0].join()
+        away = Away(server)
+        at(point, away.begin)
+        try:
+            (night,) = run(Told.at(place, bundle=str(small))).nights
+        finally:
+            away.end()
         assert faults_of(place) == []
         assert runs_of(place) == [night.state]
         return night.state, night.trouble, but_notices(parts_of(place))

@@ -17,11 +17,11 @@ from runs.case_orders import conclusions, disposal
 from runs.cli import app
 from runs.cli_cases import case
 from runs.cli_cases_after import after
-from runs.cli_spot_checks import Seen, spot_check
+from runs.cli_spot_checks import OUTCOMES, spot_check
 from runs.spot_desk import Outcome
 from store.casework import CaseChanged
 from store.engine import StoreRefused
-from tests.runs.conftest import Answer
+from tests.runs.conftest import ROOT, Answer
 from tests.runs.filled_office import CARS, PAPER, Says
 
 CAR, TWO, PERSON = CARS["wrong-zone"], CARS["two-findings"], CARS["person"]
@@ -283,6 +283,8 @@ def test_spot_checks_as_people_type_them(says: Says) -> None:
     assert says("li", "spot-check", "decide", "V0013", "clean", *day).code == 0
     seen = says("li", "spot-check", "decide", "V0015", "violation", *day, "--note", "=taught on the ring road")
     assert "\tnot as approved, seen by a person\tli\t'=taught on the ring road\n" in seen.out
+    unknown = says("li", "spot-check", "decide", "V0013", "guilty", *day)
+    assert (unknown.code, "expected one of clean, " in unknown.err) == (2, True)
     picked = told(says("li", "spot-check", "pick", "V0010", *day, "--reason", "complaint 7", "--json"))
     assert picked["picked_by"] == "li"
     listed = says("zhao", "spot-check", "list", *span).out
@@ -326,6 +328,19 @@ def test_every_page_has_an_example_that_uses_options_of_its_own(group: str, comm
     assert {"--settings", "--lang", "--json"} <= set(options.split())
 
 
+@pytest.mark.parametrize("page", ["work-a-case.md", "draw-spot-checks.md"])
+def test_a_recipe_names_commands_and_options_that_exist(page: str) -> None:
+    text = (ROOT / "docs" / "recipes" / page).read_text(encoding="utf-8")
+    shown = [words.split() for words in re.findall(r"`trajaudit ((?:case|spot-check) [^`]*)`", text)]
+    assert len(shown) >= 4
+    for group, name, *words in shown:
+        assert (group, name) in COMMANDS
+        options = {o for p in get_command(app).commands[group].commands[name].params for o in p.opts}
+        assert {word for word in words if word.startswith("--")} <= options
+    all_options = {o for g, n in COMMANDS for p in get_command(app).commands[g].commands[n].params for o in p.opts}
+    assert set(re.findall(r"`(--[a-z-]+)", text)) <= all_options
+
+
 def test_every_action_of_people_has_its_command() -> None:
     commands = {name for group, name in COMMANDS if group == "case"}
     by_people = list(Action)[: list(Action).index(Action.OPEN)]
@@ -338,7 +353,7 @@ def test_codes_have_words_in_both_languages() -> None:
             assert all(case_texts.worded(pair, lang) for pair in table.values())
         assert all(case_texts.severity_words(code, lang) for code in ("notice", "minor", "major", "critical"))
         assert all(case_texts.outcome_words(code, lang) for code in (None, *Outcome))
-    assert list(Seen) == list(Outcome)
+    assert list(OUTCOMES) == list(Outcome)
 
 
 def test_conclusions_are_said_finding_by_finding() -> None:

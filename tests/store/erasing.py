@@ -14,7 +14,7 @@ from cases.roles import SYSTEM
 from store.engine import Store
 from store.files import put_blob
 from store.holds import place_hold
-from store.nights import Arrival, Delivery, record_delivery
+from store.nights import Arrival, Delivery, current_files, record_delivery
 from store.registers import REGISTERS
 from store.retention import By, Done, Periods, Plan, preview, run
 from store.tables.casework import CaseRow
@@ -62,8 +62,9 @@ def deliver(store: Store, day: date, files: Mapping[str, bytes], at_ms: int = ST
     """Record a night by hand, with files and empty registers; return the digests by name."""
     held = {name: Arrival(put_blob(store, data), len(data)) for name, data in files.items()}
     as_of(store.folder / "blobs", at_ms)
-    delivery = Delivery(day, LOCAL.name, "hand", "li", held, dict.fromkeys(REGISTERS, ()), None)
     with store.writing() as session:
+        base = current_files(session, day)
+        delivery = Delivery(day, LOCAL.name, "hand", "li", base, held, dict.fromkeys(REGISTERS, ()), None)
         record_delivery(session, delivery, at_ms)
     return {name: arrival.sha256 for name, arrival in held.items()}
 
