@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from cases.states import Action, DisposalKind
+from cases.states import Action, DisposalKind, State
 
 
 class Role(StrEnum):
@@ -111,6 +111,19 @@ APART = frozenset({Role.ADMINISTRATOR, Role.SCHOOL, Role.SERVICE})
 """Roles that no account holds together with another."""
 
 
+TOLD_TO_SCHOOLS = frozenset(
+    {
+        State.AWAITING_SCHOOL,
+        State.CONFIRMED,
+        State.DISPOSED,
+        State.FEEDBACK,
+        State.FEEDBACK_REVIEWED,
+        State.CLOSED,
+    }
+)
+"""The states in which a school sees a case of its own."""
+
+
 class Placed(Protocol):
     """Something that lies in a district (GB/T 2260 code) and belongs to a school; None: in no one's alone."""
 
@@ -184,8 +197,18 @@ def has_permission(actor: Actor, permission: Permission) -> bool:
 
 
 def has_permission_at(actor: Actor, permission: Permission, place: Placed) -> bool:
-    """Whether an account has a permission for a place: a finding, a car, a case."""
-    return any(permission in PERMISSIONS[g.role] and g.covers(place) for g in actor.grants)
+    """Whether an account has a permission for a place: a finding, a car, a case.
+
+    A school reads its cases once it is asked or something is concluded, not while somebody still looks into them.
+    """
+    return any(
+        permission in PERMISSIONS[g.role] and g.covers(place) and (g.role is not Role.SCHOOL or _is_told(place))
+        for g in actor.grants
+    )
+
+
+def _is_told(place: Placed) -> bool:
+    return getattr(place, "state", None) in TOLD_TO_SCHOOLS
 
 
 def may_see(actor: Actor, place: Placed) -> bool:

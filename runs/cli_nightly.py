@@ -63,13 +63,13 @@ def nightly(
     from runs.nightly_text import show_nightly  # noqa: PLC0415
     from runs.show import listener  # noqa: PLC0415
     from runs.store_night import run_nightly  # noqa: PLC0415
-    from store.lease import LeaseTaken  # noqa: PLC0415
+    from store.lease import LeaseLost, LeaseTaken  # noqa: PLC0415
 
     order = Order(None if day is None else day.date(), bundle, catch_up, again)
     try:
         with listener(quiet or as_json, lang) as progress:
             done = run_nightly(settings, order, progress)
-    except LeaseTaken as error:
+    except (LeaseTaken, LeaseLost) as error:
         typer.echo(say("Another nightly runs: {what}", lang).format(what=error), err=True)
         raise typer.Exit(EXIT_RUNS_ALREADY) from None
     show_nightly(done, lang, quiet, as_json)

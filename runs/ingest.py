@@ -31,8 +31,10 @@ from runs.points import reached
 from runs.progress import Progress, Silent
 from runs.stand_in import holds_zones
 from runs.witness import KeptPassages
+from store import lease
 from store.engine import Store
 from store.files import put_blob, put_passages, write_aside
+from store.lease import Held
 from store.nights import (
     Arrival,
     Delivery,
@@ -66,7 +68,7 @@ class Ingested:
 class Source:
     """What to take in: a bundle's folder, for one service day. `history_days`: how old pages beside it may be.
 
-    `wait_s`: how long a database that is away is awaited.
+    `wait_s`: how long a database that is away is awaited; `held`: a lease without which nothing is written.
     """
 
     folder: Path
@@ -74,6 +76,7 @@ class Source:
     history_days: int
     actor: str = "system"
     wait_s: float = 0.0
+    held: Held | None = None
 
 
 def ingest(store: Store, source: Source, progress: Progress | None = None) -> Ingested:
@@ -109,13 +112,15 @@ def _ingest(store: Store, source: Source, progress: Progress) -> Ingested:
             passages=passages,
         )
         reached("ingest-files-written")
-        changed = persistently(store, source.wait_s, lambda: _record(store, delivery))
+        changed = persistently(store, source.wait_s, lambda: _record(store, delivery, source.held))
     reached("ingest-committed")
     return Ingested(source.service_date, tuple(changed), tuple(ledger.warnings))
 
 
-def _record(store: Store, delivery: Delivery) -> list[str]:
+def _record(store: Store, delivery: Delivery, held: Held | None) -> list[str]:
     with store.writing() as session:
+        if held is not None:
+            lease.check(session, held)
         changed = record_delivery(session, delivery, store.clock())
         reached("ingest-before-commit")
     return changed

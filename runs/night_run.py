@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -81,7 +82,7 @@ def new_run_id(day: date) -> str:
 
 def run_night(desk: Desk, day: date, report: NightReport, *, again: bool = False) -> None:
     """Audit what is stale of a night and write down what follows; nothing is written where nothing is stale."""
-    plan = desk.plan(day, again=again)
+    plan = persistently(desk.store, desk.wait_s, lambda: desk.plan(day, again=again))
     if not plan.is_stale:
         return
     report.run_id = new_run_id(day)
@@ -93,18 +94,38 @@ def run_night(desk: Desk, day: date, report: NightReport, *, again: bool = False
         written = lake.finish()
     reached("lake-written")
     away: list[str] = []
-    tip = persistently(desk.store, desk.wait_s, lambda: _write(desk, plan, audited, written, report, away), away)
+    persistently(desk.store, desk.wait_s, lambda: _write(desk, plan, audited, written, report, away), away)
     reached("results-committed")
-    if desk.settings.log.heads is not None:
-        heads.write_head(desk.settings.log.heads, tip.seq, tip.digest, desk.store.clock(), report.run_id)
+    if told := write_head_down(desk, report.run_id):
+        report.trouble["heads"] = [told]
     reached("head-written")
     reached("run-ended")
+
+
+def write_head_down(desk: Desk, run_id: str | None) -> str | None:
+    """Write the access log's head down at its second place; return what is wrong where that cannot be done."""
+    path = desk.settings.log.heads
+    if path is None:
+        return None
+
+    def look() -> Tip:
+        with desk.store.reading() as session:
+            return access_log.head(session)
+
+    tip = persistently(desk.store, desk.wait_s, look)
+    try:
+        if tip.seq:
+            heads.write_head(path, tip.seq, tip.digest, desk.store.clock(), run_id or "")
+    except (heads.HeadsRefused, OSError) as error:
+        return str(error)
+    return None
 
 
 def _begin(desk: Desk, plan: Plan, report: NightReport) -> None:
     def begin() -> None:
         with desk.store.writing() as session:
-            session.add(
+            lease.check(session, desk.held)
+            session.merge(  # the answer to the first try may have got lost
                 Run(
                     run_id=report.run_id or "", kind=KIND, service_date=plan.service_date, state="running",
                     started_ms=desk.store.clock(), inputs=plan.inputs, actor=desk.actor,
@@ -133,12 +154,16 @@ def _tapped(lake: LakeWriter) -> Tap:
 # ---------------------------------------------------------------- one transaction
 def _write(
     desk: Desk, plan: Plan, audited: Audited, written: list[Written], report: NightReport, away: list[str]
-) -> Tip:
-    """Write everything of the night; return the access log's head after it."""
+) -> None:
+    """Write everything of the night, and tell the report."""
     now_ms, run_id = desk.store.clock(), report.run_id or ""
     told = NightReport(plan.service_date, trouble=dict(report.trouble), delayed=dict(report.delayed))
     with desk.store.writing() as session:
         lease.check(session, desk.held)
+        run = session.get(Run, run_id)
+        if run is not None and run.ended_ms is not None:  # written already: only the answer to the commit got lost
+            _tell(report, json.loads(run.counts or "{}"))
+            return
         answers = answers_from(audited, run_id)
         changes = merge_answers(session, answers, now_ms)
         record_partitions(session, plan.service_date, written, now_ms)
@@ -155,11 +180,15 @@ def _write(
         session.add(_notice(session, plan, told, now_ms))
         reached("notices-written")
         entry = access_log.Entry(now_ms, desk.actor, "none", "audit", "night", plan.service_date.isoformat(), run_id)
-        tip = access_log.append(session, [entry])
+        access_log.append(session, [entry])
         reached("results-before-commit")
-    for name in report.__slots__:
-        setattr(report, name, getattr(told, name))
-    return tip
+    _tell(report, {name: getattr(told, name) for name in told.__slots__})
+
+
+def _tell(report: NightReport, told: Mapping[str, Any]) -> None:
+    """Enter into a report what was written down, `ingested` and day apart, which it knows."""
+    for name in set(report.__slots__) - {"service_date", "ingested"}:
+        setattr(report, name, told[name])
 
 
 def _follow(

@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 
 from cases.case import Case, Event
 from cases.deadlines import escalations
-from cases.states import UNDECIDED
+from cases.states import UNDECIDED, UNDER_WAY
 from feeds.faults import UnusableInput
 from runs.ingest import Source, ingest
 from runs.night_desk import Desk
-from runs.night_run import FAILED, KIND, NightReport, new_run_id, run_night
+from runs.night_run import FAILED, KIND, NightReport, new_run_id, run_night, write_head_down
 from runs.persist import CannotWrite, is_away, is_full, persistently
 from runs.points import reached
 from runs.pull import Job as PullJob
@@ -53,32 +53,44 @@ class Order:
 
 @dataclass(slots=True)
 class Nightly:
-    """What a nightly did, night by night; `escalated` cases went to their next level."""
+    """What a nightly did, night by night; `escalated` cases went to their next level. `trouble`: beside the nights'."""
 
     nights: list[NightReport] = field(default_factory=list)
     escalated: int = 0
+    trouble: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
         """Whether every night was audited from all that belongs to it."""
-        return all(night.is_whole for night in self.nights)
+        return not self.trouble and all(night.is_whole for night in self.nights)
 
 
 def nightly(desk: Desk, order: Order) -> Nightly:
-    """Run; raises `LeaseTaken` where another one runs, and `UnusableInput` for settings that cannot be.
+    """Run; raises `LeaseTaken` where another one runs, `LeaseLost` where another one took over, and `UnusableInput` for
+    settings that cannot be.
 
     What goes wrong with one night is told in its report, and the others are done.
     """
+    done = Nightly()
     with _held(desk):
-        _close_interrupted(desk)
-        done = Nightly()
-        for day, folder in _deliveries(desk, order):
-            done.nights.append(_take_in(desk, day, folder))
-        for day in _stale(desk, order):
-            _audit_one(desk, order, day, done)
-        done.nights.sort(key=lambda n: n.service_date)
-        done.escalated = _escalate(desk)
-        return done
+        try:
+            _run(desk, order, done)
+        except CannotWrite as error:  # what was not begun is left to the next nightly
+            done.trouble["write"] = [str(error)]
+    done.nights.sort(key=lambda n: n.service_date)
+    return done
+
+
+def _run(desk: Desk, order: Order, done: Nightly) -> None:
+    _close_interrupted(desk)
+    for day, folder in persistently(desk.store, desk.wait_s, lambda: _deliveries(desk, order)):
+        done.nights.append(_take_in(desk, day, folder))
+    for day in persistently(desk.store, desk.wait_s, lambda: _stale(desk, order)):
+        _audit_one(desk, order, day, done)
+    done.escalated = _escalate(desk)
+    # A run that was killed after its commit has not written its head down: it is made up for here.
+    if told := write_head_down(desk, done.nights[-1].run_id if done.nights else None):
+        done.trouble["heads"] = [told]
 
 
 def _audit_one(desk: Desk, order: Order, day: date, done: Nightly) -> None:
@@ -112,6 +124,7 @@ def _close_interrupted(desk: Desk) -> None:
 
     def close() -> None:
         with desk.store.writing() as session:
+            lease.check(session, desk.held)
             session.execute(
                 update(Run).where(Run.state == RUNNING).values(state=INTERRUPTED, ended_ms=desk.store.clock())
             )
@@ -182,7 +195,7 @@ def _pull_and_ingest(desk: Desk, day: date, folder: Path, report: NightReport) -
             for feed in (f for f in pulled.feeds if f.failures):
                 report.trouble[f"feed:{feed.feed}"] = sorted({f.code for f in feed.failures})
                 report.delayed[feed.feed] = len(feed.failures)
-    source = Source(folder, day, desk.settings.nightly.history_days, desk.actor, desk.wait_s)
+    source = Source(folder, day, desk.settings.nightly.history_days, desk.actor, desk.wait_s, desk.held)
     report.ingested = ingest(desk.store, source, desk.progress)
 
 
@@ -214,6 +227,8 @@ def _record_failure(desk: Desk, report: NightReport) -> None:
         if run is None:
             run = Run(run_id=report.run_id, kind=KIND, service_date=day, started_ms=now_ms, actor=desk.actor)
             session.add(run)
+        elif run.ended_ms is not None:
+            return  # it had ended already: all of it stands
         run.state, run.ended_ms = FAILED, now_ms
         run.trouble = json.dumps(report.trouble, ensure_ascii=False, sort_keys=True)
 
@@ -226,7 +241,7 @@ def _escalate(desk: Desk) -> int:
         now_ms = desk.store.clock()
         with desk.store.writing() as session:
             lease.check(session, desk.held)
-            return _record(session, escalations(cases_where(session, states=UNDECIDED), now_ms, desk.terms))
+            return _record(session, escalations(cases_where(session, states=UNDECIDED | UNDER_WAY), now_ms, desk.terms))
 
     return persistently(desk.store, desk.wait_s, step)
 
@@ -242,4 +257,5 @@ def _record(session: Session, found: Sequence[tuple[Case, Event]]) -> int:
 
 def as_json(done: Nightly) -> str:
     """Return what a nightly did, for another program."""
-    return json.dumps({"nights": [n.as_dict() for n in done.nights], "escalated": done.escalated}, ensure_ascii=False)
+    nights = [n.as_dict() for n in done.nights]
+    return json.dumps({"nights": nights, "escalated": done.escalated, "trouble": done.trouble}, ensure_ascii=False)

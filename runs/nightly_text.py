@@ -9,6 +9,7 @@ import typer
 from runs.ingest import Ingested
 from runs.night_run import DEGRADED, DONE, FAILED, UNCHANGED, NightReport
 from runs.nightly import Nightly
+from runs.nightly import as_json as as_json_text
 from runs.show import one_line, table
 from runs.words import N_, say
 
@@ -29,6 +30,7 @@ TROUBLE = {
     "input": N_("what came in cannot be used"),
     "pull": N_("tracks could not be pulled"),
     "write": N_("nothing could be written"),
+    "heads": N_("the head of the access log could not be written down"),
     "database": N_("the database was away for a time"),
 }
 
@@ -50,13 +52,15 @@ def show_ingested(came: Ingested, lang: str, quiet: bool, as_json: bool) -> None
 def show_nightly(done: Nightly, lang: str, quiet: bool, as_json: bool) -> None:
     """Print what became of each night; what is missing goes to the error output, even when quiet."""
     if as_json:
-        told = {"nights": [n.as_dict() for n in done.nights], "escalated": done.escalated}
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        typer.echo(as_json_text(done))
     elif not quiet:
         _show_table(done, lang)
     for night in done.nights:
         for line in _trouble(night, lang):
             typer.echo(one_line(line), err=True)
+    for where, what in done.trouble.items():
+        for line in what:
+            typer.echo(one_line(f"{say(TROUBLE[where], lang)}: {line}"), err=True)
 
 
 def _show_table(done: Nightly, lang: str) -> None:

@@ -47,9 +47,10 @@ def this_process() -> str:
 
 
 def _began(pid: int) -> str:
-    """Return the start of a process as the kernel counts it; blank where there is none."""
+    """Return the start of a process as the kernel counts it; blank where there is none, or only its remains."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]
+        told = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        return "" if told[0] in "ZX" else told[19]
     except (OSError, IndexError):
         return ""
 

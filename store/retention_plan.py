@@ -12,7 +12,6 @@ would be done.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,9 +69,9 @@ class Periods:
 class Share:
     """What goes of one kind. `before`: service days before it are past the period, None: none is.
 
-    `keys`: by table, the keys of the rows of which the content goes and that stay as a mark; `rows`: by name, how many
-    rows go, or faces and candidates in passages. `files`: name to size. `kept`: why, and how many nights (of findings:
-    cases where one is open; files where they are shared).
+    `keys`: by table, the keys of the rows of which the content goes and that stay as a mark. `rows`: by name, how many
+    rows go, or passages (of candidates: those that lose their faces). `files`: name to size. `kept`: why, and how many
+    nights; of findings the cases that are open, of shared files the files.
     """
 
     kind: str
@@ -168,11 +167,7 @@ class _Look:
         goes = [row for row in due if row.service_date not in kept and (gone is None or row.service_date >= gone)]
         left = {row.service_date for row in goes if row.id in damaged}
         goes = [row for row in goes if row.id not in damaged]
-        faces: Counter[str] = Counter()
-        for row in goes:
-            told = json.loads(row.counts)
-            faces.update({"faces": told.get("faces_kept", 0), "candidates": told.get("candidates_kept", 0)})
-        share = self._share(CANDIDATES, before, goes, "passage_sets", faces, due)
+        share = self._share(CANDIDATES, before, goes, due)
         return replace(share, kept={**share.kept, DAMAGED: len(left)}) if left else share
 
     def passages(self) -> Share:
@@ -182,23 +177,21 @@ class _Look:
             return Share(PASSAGES)
         due = self._sets(before)
         goes = [row for row in due if row.service_date not in self.held | self.open]
-        rows = {"passages": sum(row.n_passages for row in goes)} if goes else {}
-        return self._share(PASSAGES, before, goes, "passage_sets", rows, due)
+        return self._share(PASSAGES, before, goes, due)
 
     def _sets(self, before: date, *conditions: Any) -> Sequence[Any]:
         p = PassageSet
-        asked = select(p.id, p.service_date, p.path, p.n_passages, p.counts).where(
+        asked = select(p.id, p.service_date, p.path, p.n_passages).where(
             p.service_date < before, p.erased_ms.is_(None), *conditions
         )
         return self.session.execute(asked.order_by(p.service_date, p.id)).all()
 
-    def _share(
-        self, kind: str, before: date, goes: Sequence[Any], table: str, rows: Mapping[str, int], due: Sequence[Any]
-    ) -> Share:
+    def _share(self, kind: str, before: date, goes: Sequence[Any], due: Sequence[Any]) -> Share:
         nights = tuple(sorted({row.service_date for row in goes}))
         kept = self._why({row.service_date for row in due} - set(nights))
-        keys = {table: tuple(row.id for row in goes)}
-        return Share(kind, before, nights, dict(rows), keys, self._sizes(row.path for row in goes), kept)
+        keys = {"passage_sets": tuple(row.id for row in goes)}
+        rows = {"passages": sum(row.n_passages for row in goes)} if goes else {}
+        return Share(kind, before, nights, rows, keys, self._sizes(row.path for row in goes), kept)
 
     def _why(self, nights: Iterable[date], needed: frozenset[date] = frozenset()) -> dict[str, int]:
         """Return for how many nights each reason holds; of several the first."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from cases.roles import (
@@ -21,7 +23,7 @@ from cases.roles import (
     may,
     may_see,
 )
-from cases.states import Action, DisposalKind
+from cases.states import Action, DisposalKind, State
 
 HERE = Place("370102", "S1")
 THERE = Place("370103", "S2")
@@ -80,18 +82,34 @@ def test_a_matter_of_no_district_is_for_the_whole_citys_people_only() -> None:
     assert not may_see(account(Role.SCHOOL, None), CITY_WIDE)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A case, so far as its place and state go."""
+
+    district: str | None
+    school_id: str | None
+    state: State = State.AWAITING_SCHOOL
+
+
 def test_a_school_sees_its_own_cases_and_no_others_in_whatever_district() -> None:
     school = account(Role.SCHOOL, None)
-    assert may_see(school, HERE)
-    assert may_see(school, Place("370103", "S1"))
-    assert not may_see(school, Place("370102", "S2"))
-    assert not may_see(school, Place("370102", None))
+    assert may_see(school, Asked("370102", "S1"))
+    assert may_see(school, Asked("370103", "S1"))
+    assert not may_see(school, Asked("370102", "S2"))
+    assert not may_see(school, Asked("370102", None))
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_school_sees_a_case_once_it_is_asked_or_something_is_concluded(state: State) -> None:
+    early = {State.NEW, State.ASSIGNED, State.VERIFYING, State.REOPENED, State.DISMISSED, State.SUPERSEDED}
+    assert may_see(account(Role.SCHOOL, None), Asked("370102", "S1", state)) == (state not in early)
+    assert may_see(account(Role.AUDITOR), Asked("370102", "S1", state))
 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_whoever_may_do_something_with_a_case_may_see_it(role: Role) -> None:
     if MAY[role]:
-        assert may_see(account(role), HERE)
+        assert may_see(account(role), Asked(HERE.district, HERE.school_id))
 
 
 def test_an_administrator_neither_reads_nor_handles_cases() -> None:
@@ -117,7 +135,7 @@ def test_a_role_has_the_permissions_that_the_table_says(role: Role, permission: 
     letters = {**LETTERS, "m": Role.ADMINISTRATOR, "v": Role.SERVICE}
     expected = role in {letters[letter] for letter in PERMITTED[permission]}
     assert has_permission(account(role), permission) == expected
-    assert has_permission_at(account(role), permission, HERE) == expected
+    assert has_permission_at(account(role), permission, Asked(HERE.district, HERE.school_id)) == expected
     assert not has_permission_at(account(role), permission, THERE)
 
 

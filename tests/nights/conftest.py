@@ -54,8 +54,15 @@ class Child:
         os.kill(self.pid, signal.SIGKILL)
 
     def wait_until_stopped(self) -> None:
+        self._wait_until("T")
+
+    def wait_until_dead(self) -> None:
+        """Wait for its end without burying it."""
+        self._wait_until("Z")
+
+    def _wait_until(self, state: str) -> None:
         until = time.monotonic() + PATIENCE_S
-        while Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        while Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != state:
             assert time.monotonic() < until, self.said
             time.sleep(0.005)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from runs.cli_nightly import EXIT_RUNS_ALREADY
 from store import lease
 from store.engine import SQLITE
 from tests.nights.conftest import Nights, Places
-from tests.nights.making import Told, faults_of, parts_of, rows_of, runs_of
+from tests.nights.making import DAY, Told, faults_of, parts_of, rows_of, runs_of
 from tests.nights.server import LOST, TAKEN
+from tests.nights.shifted import shifted_city
 from tests.runs.conftest import trajaudit
 from tests.stores import DIALECTS, Place
 
@@ -73,30 +75,53 @@ def test_the_command_says_with_its_exit_code_that_another_one_runs(store_setting
 # ---------------------------------------------------------------- asleep beyond the lease
 
 
-@pytest.mark.parametrize(
-    ("dialect", "point"),
-    [
-        (dialect, point)
-        for i, point in enumerate(("lease-taken", "ingest-files-written", "ingest-committed", "audited"))
-        for dialect in DIALECTS
-    ],
-)
+SLEEPS_AT = ("lease-taken", "ingest-files-written", "ingest-committed", "run-recorded", "audited", "lake-written")
+
+
+def slept_beyond_its_lease(nights: Nights, place: Place, older: Path, undisturbed: dict[str, str], point: str) -> None:
+    """It was at work on an older delivery, so that whatever it writes is seen."""
+    told = Told.at(place)
+    asleep = nights.start(told.but(stop_at=point, bundle=str(older)))
+    asleep.wait_until_stopped()
+    done = nights.start(told.but(ahead_ms=BEYOND_MS)).done()
+    assert [n["trouble"] for n in done["nights"]] == [{}]
+    before = rows_of(place)
+    asleep.go_on()
+    assert asleep.ended() == LOST, asleep.said
+    assert asleep.told["error"] == "LeaseLost"
+    assert rows_of(place) == before
+    stands = parts_of(place, history=False)
+    assert stands == {name: undisturbed[name] for name in stands}
+    assert faults_of(place) == []
+
+
+@pytest.mark.parametrize(("point", "dialect"), [*zip(SLEEPS_AT, DIALECTS * len(SLEEPS_AT), strict=False)])
 def test_one_that_slept_beyond_its_lease_writes_nothing_when_it_wakes(
-    nights: Nights, places: Places, undisturbed: dict[str, str], dialect: str, point: str
+    nights: Nights, places: Places, older: Path, undisturbed: dict[str, str], point: str, dialect: str
 ) -> None:
     with places(dialect) as place:
-        told = Told.at(place)
-        asleep = nights.start(told.but(stop_at=point))
-        asleep.wait_until_stopped()
-        done = nights.start(told.but(ahead_ms=BEYOND_MS)).done()
-        assert [n["trouble"] for n in done["nights"]] == [{}]
-        before = rows_of(place)
-        asleep.go_on()
-        assert asleep.ended() == LOST, asleep.said
-        assert asleep.told["error"] == "LeaseLost"
-        assert rows_of(place) == before
-        assert parts_of(place) == undisturbed
-        assert faults_of(place) == []
+        slept_beyond_its_lease(nights, place, older, undisturbed, point)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("point", "dialect"), [*zip(SLEEPS_AT, DIALECTS[::-1] * len(SLEEPS_AT), strict=False)])
+def test_one_that_slept_beyond_its_lease_writes_nothing_in_the_other_database(
+    nights: Nights, places: Places, older: Path, undisturbed: dict[str, str], point: str, dialect: str
+) -> None:
+    with places(dialect) as place:
+        slept_beyond_its_lease(nights, place, older, undisturbed, point)
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample city before a permit came in and one car's track was whole."""
+    city = shifted_city(tmp_path_factory.mktemp("older") / "city", DAY)
+    permits = city / "permits.csv"
+    permits.write_text(permits.read_text("utf-8").splitlines()[0] + "\n", "utf-8")
+    track = city / "tracks" / "terminal" / "TV0012.csv.gz"
+    lines = gzip.decompress(track.read_bytes()).splitlines(keepends=True)
+    track.write_bytes(gzip.compress(b"".join(lines[:2000]), mtime=0))
+    return city
 
 
 def test_one_that_woke_while_the_other_is_at_work_leaves_it_alone(
@@ -130,3 +155,12 @@ def test_one_that_sleeps_within_its_lease_is_waited_for_by_nobody_and_goes_on(
             asleep.go_on()
             asleep.done()
             assert parts_of(place) == undisturbed
+
+
+def test_a_process_that_is_dead_and_not_yet_buried_holds_no_lease(nights: Nights, places: Places) -> None:
+    with places(SQLITE) as place:
+        killed = nights.start(Told.at(place, kill_at="run-recorded"))
+        killed.wait_until_dead()
+        nights.start(Told.at(place)).done()
+        assert killed.ended() == -9
+        assert runs_of(place) == ["interrupted", "done"]

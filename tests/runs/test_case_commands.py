@@ -34,6 +34,7 @@ def name_of(command: Any) -> str:
 
 
 APPS = {"case": (case, after), "spot-check": (spot_check,)}
+MAIN = get_command(app)
 COMMANDS = [(group, name_of(c)) for group, apps in APPS.items() for app in apps for c in app.registered_commands]
 
 
@@ -317,7 +318,7 @@ def test_nothing_is_told_where_nothing_is(sqlite_says: Says) -> None:
 
 @pytest.mark.parametrize(("group", "command"), COMMANDS, ids=lambda word: word)
 def test_every_page_has_an_example_that_uses_options_of_its_own(group: str, command: str) -> None:
-    found = get_command(app).commands[group].commands[command]
+    found = MAIN.commands[group].commands[command]
     page = " ".join(found.get_help(typer.Context(found, info_name=command)).split())
     shown = re.search(r"(?:示例|Example): trajaudit (.*?) (?:参数|选项|Arguments|Options):", page)
     assert shown, page
@@ -335,9 +336,9 @@ def test_a_recipe_names_commands_and_options_that_exist(page: str) -> None:
     assert len(shown) >= 4
     for group, name, *words in shown:
         assert (group, name) in COMMANDS
-        options = {o for p in get_command(app).commands[group].commands[name].params for o in p.opts}
+        options = {o for p in MAIN.commands[group].commands[name].params for o in p.opts}
         assert {word for word in words if word.startswith("--")} <= options
-    all_options = {o for g, n in COMMANDS for p in get_command(app).commands[g].commands[n].params for o in p.opts}
+    all_options = {o for g, n in COMMANDS for p in MAIN.commands[g].commands[n].params for o in p.opts}
     assert set(re.findall(r"`(--[a-z-]+)", text)) <= all_options
 
 

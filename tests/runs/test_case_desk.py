@@ -17,8 +17,9 @@ from runs.case_desk import ActRefused, NoSuchCase, act, findings, listed, precis
 from runs.spot_desk import CheckRefused, Outcome, checks, decide_check, missed, pick_check
 from runs.who import NotAllowed
 from store.access_log import LogRefused, recent, verify
-from store.casework import CaseChanged, load_case
+from store.casework import CaseChanged, follow_findings, load_case
 from store.engine import Store
+from store.results import findings_of
 from store.tables.results import Notice
 from tests.runs.filled_office import CARS, DAY, PAPER, OfficeAtWork, settings_of
 from tests.stores import START_MS, Place
@@ -337,6 +338,32 @@ def test_pre_review_closes_only_what_the_office_lists_and_says_so(office: Office
     assert reopened["state"] == "reopened"
 
 
+def audited_again(office: OfficeAtWork, *without: str) -> None:
+    """What a later audit does that no longer finds some matters."""
+    with office.store.writing() as session:
+        left = [f for f in findings_of(session, DAY) if f.rule not in without]
+        follow_findings(session, DAY, left, office.store.clock(), {"run_id": "later"}, None)
+
+
+def test_what_a_later_audit_changed_is_in_the_queue_until_a_reviewer_settles_it(office: OfficeAtWork) -> None:
+    confirmed(office, "two-findings")
+    assert queue(office.store, office["zhao"], office.settings)["review"] == []
+    audited_again(office, "plate-conflict")
+    told = queue(office.store, office["zhao"], office.settings)
+    assert [c["case_id"] for c in told["review"]] == [CARS["two-findings"]]
+    assert queue(office.store, office["li"], office.settings)["review"] == []
+    shown = show(office.store, office["zhao"], office.settings, CARS["two-findings"])
+    assert {"uphold", "reopen"} <= {p["action"] for p in shown["possible"]}
+    assert "dispose" not in {p["action"] for p in shown["possible"]}
+    lost = shown["findings"][1]
+    assert (lost["is_present"], lost["is_changed"], lost["status"]) == (False, True, "confirmed")
+    assert lost["summary_en"].startswith("4 passages")
+    with pytest.raises(ActRefused, match="uphold"):
+        do(office, "zhao", "two-findings", Action.DISPOSE, kind="interview")
+    assert do(office, "zhao", "two-findings", Action.UPHOLD, text="one is enough")["needs_review"] is False
+    assert do(office, "zhao", "two-findings", Action.DISPOSE, kind="interview")["state"] == "disposed"
+
+
 # ---------------------------------------------------------------- what may not be done
 
 
@@ -349,14 +376,14 @@ def test_what_may_not_be_done_says_what_is_possible_instead(office: OfficeAtWork
     before = log_of(office.store)
     with pytest.raises(ActRefused) as not_his:
         do(office, "li", "wrong-zone", Action.REOPEN, text="x")
-    with pytest.raises(ActRefused):
+    with pytest.raises(NotAllowed):  # not asked yet, so not told that there is a case
         do(office, "school-1", "wrong-zone", Action.NOTE, text="x")
     with pytest.raises(ActRefused):
         do(office, "robot", "wrong-zone", Action.START_VERIFYING)
     assert not_his.value.code == "not-allowed"
     assert log_of(office.store)[len(before) :] == [
         ("li", "act-denied", f"case {CARS['wrong-zone']}", "reopen"),
-        ("school-1", "act-denied", f"case {CARS['wrong-zone']}", "note"),
+        ("school-1", "look-denied", f"case {CARS['wrong-zone']}", ""),
         ("robot", "act-denied", f"case {CARS['wrong-zone']}", "start-verifying"),
     ]
     with office.store.reading() as session:
