@@ -1,0 +1,135 @@
+"""A provider that is away all night: its own cars are not assessed, nobody is accused for it, and it is made up for."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from runs.nightly import Nightly
+from store.engine import Store
+from store.results import findings_of, not_assessed_of
+from store.tables.results import FindingRow, VehicleDay
+from tests.feeds.stand_in import KEY, SID, StandIn, serving
+from tests.nights.conftest import Places
+from tests.nights.making import CITY, DAY, Told, faults_of, looked_at, parts_of, run
+from tests.nights.shifted import shifted_city
+from tests.stores import DIALECTS, Place
+
+AWAY = ("V0001", "V0002", "V0003", "V0004")
+"""The cars of the feed amap."""
+OTHERS = ("V0005", "V0006", "V0009", "V0012", "V0013")
+NOBODY_LISTENS = "http://127.0.0.1:1"
+SILENCE = {"signal-gap", "ghost-session"}
+Key = tuple[str | None, str, str]
+
+
+@pytest.fixture
+def provider() -> Iterator[StandIn]:
+    """Amap as it was that night."""
+    amap = StandIn()
+    for page in sorted((CITY / "tracks" / "amap").glob("*.json.gz")):
+        answer, terminal = json.loads(gzip.decompress(page.read_bytes())), page.name.split(".")[0]
+        for told in answer["data"]["tracks"]:
+            amap.tracks.setdefault(terminal, {}).setdefault("20", []).extend(told["points"])
+    with serving(amap):
+        yield amap
+
+
+def sources(folder: Path, address: str) -> Path:
+    """Where amap is; written anew where it is there."""
+    (folder / "amap.key").write_text(KEY)
+    (folder / "amap.key").chmod(0o600)
+    path = folder / "sources.toml"
+    settings = (
+        f'base_url = "{address}/v1/track"\nservice_id = {SID}\nkey_file = "amap.key"\nattempts = 1\nconnections = 1\n'
+    )
+    path.write_text(f"[feeds.amap]\n{settings}queries_per_second = 1000\n")
+    return path
+
+
+def bundle(folder: Path) -> Path:
+    return shifted_city(folder, DAY, (*AWAY, *OTHERS), without=("amap",))
+
+
+def findings(place: Place) -> set[Key]:
+    def look(store: Store) -> set[Key]:
+        with store.reading() as session:
+            return {(f.vehicle_id, f.rule, f.content_digest) for f in findings_of(session, DAY)}
+
+    return looked_at(place, look)
+
+
+def unanswered(place: Place) -> set[Key]:
+    def look(store: Store) -> set[Key]:
+        with store.reading() as session:
+            return {(n.vehicle_id, n.rule, n.reason) for n in not_assessed_of(session, DAY)}
+
+    return looked_at(place, look)
+
+
+def of_others(found: set[Key]) -> set[Key]:
+    return {
+        key for key in found if key[0] not in {*AWAY, None}
+    }  # None: the feed itself, of which the datum is not told
+
+
+def audited_by(place: Place, done: Nightly) -> set[str]:
+    """The cars of which the run said anything new, or asked anew what changed nothing."""
+
+    def look(store: Store) -> set[str]:
+        with store.reading() as session:
+            rows = select(VehicleDay.vehicle_id).where(VehicleDay.run_id == done.nights[0].run_id)
+            said = select(FindingRow.vehicle_id).where(FindingRow.run_id == done.nights[0].run_id)
+            return {v for v in (*session.scalars(rows), *session.scalars(said)) if v is not None}
+
+    return looked_at(place, look)
+
+
+def whole_night(places: Places, tmp_path: Path, provider: StandIn) -> tuple[dict[str, str], set[Key], set[Key]]:
+    """What stands, found and unanswered where the provider never was away."""
+    with places("sqlite") as place:
+        told = Told.at(place, bundle=str(bundle(tmp_path / "whole")), sources=str(sources(tmp_path, provider.address)))
+        (night,) = run(told).nights
+        assert (night.state, night.trouble, night.delayed) == ("done", {}, {})
+        return parts_of(place, history=False), findings(place), unanswered(place)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_provider_that_is_away_costs_its_own_cars_until_it_is_back(
+    places: Places, tmp_path: Path, provider: StandIn, dialect: str
+) -> None:
+    whole, whole_findings, whole_unanswered = whole_night(places, tmp_path, provider)
+    with places(dialect) as place:
+        night_folder = str(bundle(tmp_path / dialect))
+        told = Told.at(place, bundle=night_folder, sources=str(sources(tmp_path, NOBODY_LISTENS)))
+        done = run(told)
+        (night,) = done.nights
+        assert not done.is_whole
+        assert night.state == "degraded"
+        assert night.trouble == {"feed:amap": ["given-up", "unreachable"]}
+        assert night.delayed == {"amap": len(AWAY)}
+        assert {rule for car, rule, _ in findings(place) if car in AWAY} & SILENCE == set()
+        assert {rule for car, rule, _ in findings(place) if car in AWAY} == set()
+        assert {(car, reason) for car, _, reason in unanswered(place) if car in AWAY} >= {
+            (car, "provider-error") for car in AWAY
+        }
+        assert "no-fixes" not in {reason for car, _, reason in unanswered(place) if car in AWAY}
+        assert of_others(findings(place)) == of_others(whole_findings)
+        assert of_others(unanswered(place)) == of_others(whole_unanswered)
+        assert faults_of(place) == []
+
+        assert [n.trouble for n in run(told).nights] == [night.trouble]  # still away: said again, nothing audited
+
+        sources(tmp_path, provider.address)
+        done = run(told)
+        (night,) = done.nights
+        assert (night.state, night.trouble, done.is_whole) == ("done", {}, True)
+        assert night.audited == {"own": len(AWAY)}
+        assert audited_by(place, done) == set(AWAY)
+        assert parts_of(place, history=False) == whole
+        assert faults_of(place) == []
