@@ -73,7 +73,7 @@ wheel: setup ## a wheel, with browser libraries and translations in it, in dist/
 
 .PHONY: lock
 lock: $(VENV) ## newest versions into requirements.lock and package-lock.json
-	$(BIN)/uv pip compile pyproject.toml --extra server --extra pull --extra postgres --extra scheduler --extra dev --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra server --extra notices --extra pull --extra postgres --extra scheduler --extra dev --universal --python-version 3.11 --upgrade \
 	    --generate-hashes --no-config --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" --quiet --output-file requirements.lock
 	npm install --package-lock-only

@@ -161,7 +161,15 @@ def files_held(store: Store, service_date: date) -> dict[str, Arrival]:
 
 def merged_files(store: Store, source: Source, held: Mapping[str, Arrival]) -> dict[str, Arrival]:
     """Return the files of a night as they count once a delivery is in; their bytes are in the store already."""
-    return _merged(held, _arrivals(store, source), source)
+    return _merged(held, _arrivals(store, source), _paged_feeds(store, source, held))
+
+
+def _paged_feeds(store: Store, source: Source, held: Mapping[str, Arrival]) -> set[str]:
+    """Return the feeds that come in pages: as the delivery's `bundle.toml` says, or else the night's."""
+    config = {n: a for n, a in held.items() if n.removesuffix(".gz") == CONFIG}
+    with night_folder(store, config) as folder:
+        forms = feeds_of(source.folder if is_there(source.folder, CONFIG) else folder)
+    return {name for name, form in forms.items() if form[0] in PAGED}
 
 
 def _arrivals(store: Store, source: Source) -> dict[str, Arrival]:
@@ -192,9 +200,8 @@ def _is_too_far(name: str, source: Source) -> bool:
     return not source.service_date - timedelta(days=source.history_days) <= page.day <= source.service_date
 
 
-def _merged(held: Mapping[str, Arrival], brought: Mapping[str, Arrival], source: Source) -> dict[str, Arrival]:
-    """Return the files of the night as they count from now on."""
-    paged = {name for name, form in feeds_of(source.folder).items() if form[0] in PAGED}
+def _merged(held: Mapping[str, Arrival], brought: Mapping[str, Arrival], paged: set[str]) -> dict[str, Arrival]:
+    """Return the files of the night as they count from now on. `paged`: feeds of which pages replace pages."""
     terminals = {key for name in brought if (key := _paged_terminal(name, paged)) is not None}
     stays = {n: a for n, a in held.items() if _paged_terminal(n, paged) not in terminals}
     plain = {name.removesuffix(".gz") for name in brought}

@@ -27,6 +27,8 @@ from tests.stores import Place
 ROOT = Path(__file__).resolve().parents[2]
 CITY = ROOT / "sample_data" / "city"
 DAY = date(2026, 3, 18)
+LEASE_MS = 60_000
+"""The shortest for which a lease can be set to hold."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Told:
 
     At the point `kill_at` it kills itself, at `stop_at` it stops itself. At `pause_at` it makes the file `signals`.here
     and waits for `signals`.go. `barrier`: a file that it waits for before it begins. `max_pages`: of the SQLite file;
-    `max_bytes`: of any file that it writes.
+    `max_bytes`: of any file that it writes. `disk_kb`: sizes of a disk of its own for the store, tried one after the
+    other until the night is done.
     """
 
     folder: str
@@ -55,6 +58,7 @@ class Told:
     barrier: str | None = None
     max_pages: int | None = None
     max_bytes: int | None = None
+    disk_kb: tuple[int, ...] = ()
 
     @classmethod
     def at(cls, place: Place, **more: Any) -> Told:

@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -22,15 +23,19 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
 
 from runs import points
+from store.engine import StoreRefused
 from store.lease import LeaseLost, LeaseTaken
-from tests.nights.making import Told, run
+from tests.nights.making import LEASE_MS, Told, faults_of, parts_of, run
+from tests.stores import Place
 
 TAKEN, LOST, FAILED = 3, 4, 1
 PATIENCE_S = 60.0
 _PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
+_CLONE_NEWNS = 0x00020000
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
@@ -97,11 +102,14 @@ def child(told: Told, result: Path) -> int:
     seen: list[str] = []
     points.listener = listener(told, seen)
     if told.max_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (told.max_bytes, told.max_bytes))
+        limit_bytes(told.max_bytes)
     if told.max_pages is not None:
         limit_pages(told.max_pages)
     if told.barrier is not None:
         wait_for(Path(told.barrier))
+    if told.disk_kb:
+        _write(result, on_small_disks(told))
+        return 0
     began = time.monotonic()
     try:
         done = run(told)
@@ -115,7 +123,7 @@ def child(told: Told, result: Path) -> int:
 
 
 def _write(path: Path, told: dict[str, Any]) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2) if os.geteuid() == 0 else None
+    limit_bytes(resource.RLIM_INFINITY)
     path.write_text(json.dumps(told), encoding="utf-8")
 
 
@@ -140,12 +148,52 @@ def wait_for(path: Path) -> None:
         time.sleep(0.001)
 
 
+def limit_bytes(most: int) -> None:
+    """Have every file end at so many bytes; Python takes no notice of the signal, and sees the error."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+
+
 def limit_pages(n: int) -> None:
     """Have every SQLite file end at so many pages, as a full disk would end it."""
 
     @event.listens_for(Engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA max_page_count={n}")
+
+
+# ---------------------------------------------------------------- a disk of its own
+
+
+def on_small_disks(told: Told) -> dict[str, Any]:
+    """Run on a disk that only this process sees, and that grows from run to run; tell how each run ended."""
+    if _LIBC.unshare(_CLONE_NEWNS) != 0:
+        return {"refused": os.strerror(ctypes.get_errno())}
+    mount("--make-rprivate", "/")
+    Path(told.folder).mkdir(exist_ok=True)
+    mount("-t", "tmpfs", "-o", f"size={told.disk_kb[0]}k,mode=700", "tmpfs", told.folder)
+    ends = []
+    for number, size_kb in enumerate(told.disk_kb):
+        mount("-o", f"remount,size={size_kb}k", told.folder)
+        # A lease that cannot be given back on a full disk has to run out: this process lives.
+        ends.append(end_of(told.but(ahead_ms=number * 2 * LEASE_MS)))
+        if ends[-1] == ["done"]:
+            break
+    place = Place(Path(told.folder), told.url)
+    return {"ends": ends, "parts": parts_of(place), "faults": [str(fault) for fault in faults_of(place)]}
+
+
+def end_of(told: Told) -> list[str]:
+    """How a run ended: the state of its night, and what was wrong; or that the store could not even be opened."""
+    try:
+        (night,) = run(told).nights
+    except (StoreRefused, DBAPIError, OSError) as error:
+        return ["refused", f"{type(error).__name__}: {error}"]
+    return [night.state, *(line for lines in night.trouble.values() for line in lines)]
+
+
+def mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True, timeout=PATIENCE_S)
 
 
 if __name__ == "__main__":

@@ -5,22 +5,26 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.engine.default import DefaultDialect
 
 from runs import points
 from runs.points import POINTS
 from store.engine import POSTGRESQL
 from tests.nights.conftest import Places
-from tests.nights.making import Told, faults_of, parts_of, run, runs_of
+from tests.nights.making import LEASE_MS, Told, faults_of, parts_of, run, runs_of
 from tests.postgres import Server
+from tests.stores import DIALECTS, sqlite_place
 
 BACK_AFTER_S = 1.0
 WAIT_S = 2
-BEYOND_MS = 120_000
+BEYOND_MS = 2 * LEASE_MS
 QUIET = ("lease-released",)
 """After these the nightly has nothing to do with the database any more."""
 IN_PASSING = ("ingest-before-commit", "audited", "results-before-commit")
@@ -52,8 +56,6 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]],
 
 @pytest.fixture(scope="module")
 def undisturbed_small(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, small: Path) -> dict[str, str]:
-    from tests.stores import sqlite_place
-
     place = sqlite_place(tmp_path_factory.mktemp("small-night") / "store", sqlite_template)
     run(Told.at(place, bundle=str(small)))
     return but_notices(parts_of(place))
@@ -141,5 +143,40 @@ def test_a_database_that_stays_away_costs_the_night_until_the_next_nightly(
         (night,) = run(told.but(ahead_ms=BEYOND_MS)).nights  # we live, so the lease has to run out
         assert (night.state, night.trouble) == ("done", {})
         assert runs_of(place) == ["interrupted", "done"]
+        assert but_notices(parts_of(place)) == undisturbed_small
+        assert faults_of(place) == []
+
+
+# ---------------------------------------------------------------- the answer gets lost
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_was_committed_is_not_written_twice_where_the_answer_got_lost(
+    places: Places,
+    at: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    small: Path,
+    undisturbed_small: dict[str, str],
+    dialect: str,
+) -> None:
+    lost = Counter[str]()
+    commit = DefaultDialect.do_commit
+
+    def commits_and_says_nothing(dialect: DefaultDialect, connection: Any) -> None:
+        """Each thing is committed, and the answer gets lost the first time it is tried."""
+        commit(dialect, connection)
+        lost["tried"] += 1
+        if lost["tried"] % 2:
+            lost["answers"] += 1
+            raise dialect.loaded_dbapi.OperationalError("server closed the connection unexpectedly")
+
+    with places(dialect) as place:
+        told = Told.at(place, bundle=str(small))
+        at("lease-taken", lambda: monkeypatch.setattr(DefaultDialect, "do_commit", commits_and_says_nothing))
+        (night,) = run(told).nights
+        monkeypatch.setattr(DefaultDialect, "do_commit", commit)
+        assert lost["answers"] >= 5  # runs closed, ingest, run begun, results, deadlines
+        assert (night.state, night.vehicle_days, night.changes["new"] > 0) == ("done", 5, True)
+        assert runs_of(place) == ["done"]
         assert but_notices(parts_of(place)) == undisturbed_small
         assert faults_of(place) == []

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from runs.nightly import Nightly
 from store.engine import Store
 from store.results import findings_of, not_assessed_of
-from store.tables.results import FindingRow, VehicleDay
+from store.tables.results import FindingRow
 from tests.feeds.stand_in import KEY, SID, StandIn, serving
 from tests.nights.conftest import Places
 from tests.nights.making import CITY, DAY, Told, faults_of, looked_at, parts_of, run
@@ -78,14 +78,12 @@ def of_others(found: set[Key]) -> set[Key]:
     }  # None: the feed itself, of which the datum is not told
 
 
-def audited_by(place: Place, done: Nightly) -> set[str]:
-    """The cars of which the run said anything new, or asked anew what changed nothing."""
+def rows_of_others(place: Place) -> set[int]:
+    """The rows themselves of what was found of the other cars: one that is written anew is another."""
 
-    def look(store: Store) -> set[str]:
+    def look(store: Store) -> set[int]:
         with store.reading() as session:
-            rows = select(VehicleDay.vehicle_id).where(VehicleDay.run_id == done.nights[0].run_id)
-            said = select(FindingRow.vehicle_id).where(FindingRow.run_id == done.nights[0].run_id)
-            return {v for v in (*session.scalars(rows), *session.scalars(said)) if v is not None}
+            return set(session.scalars(select(FindingRow.id).where(FindingRow.vehicle_id.in_(OTHERS))))
 
     return looked_at(place, look)
 
@@ -126,10 +124,42 @@ def test_a_provider_that_is_away_costs_its_own_cars_until_it_is_back(
         assert [n.trouble for n in run(told).nights] == [night.trouble]  # still away: said again, nothing audited
 
         sources(tmp_path, provider.address)
+        before = rows_of_others(place)
         done = run(told)
         (night,) = done.nights
         assert (night.state, night.trouble, done.is_whole) == ("done", {}, True)
-        assert night.audited == {"own": len(AWAY)}
-        assert audited_by(place, done) == set(AWAY)
+        assert night.audited["own"] == len(AWAY)
+        assert set(night.audited) <= {"own", "night"}
+        assert rows_of_others(place) == before
         assert parts_of(place, history=False) == whole
         assert faults_of(place) == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_tracks_that_somebody_brings_by_themselves_make_up_for_the_provider(
+    places: Places, tmp_path: Path, dialect: str
+) -> None:
+    whole = shifted_city(tmp_path / "whole", DAY, (*AWAY, *OTHERS))
+    late = tmp_path / "late"
+    shutil.copytree(whole / "tracks" / "amap", late / "tracks" / "amap")
+    with places(dialect) as place:
+        told = Told.at(place, bundle=str(bundle(tmp_path / "city")), sources=str(sources(tmp_path, NOBODY_LISTENS)))
+        assert run(told).nights[0].state == "degraded"
+        (night,) = run(told.but(bundle=str(late), sources=None)).nights
+        assert (night.state, night.audited["own"]) == ("done", len(AWAY))
+        found, open_questions = findings(place), unanswered(place)
+    with places(dialect) as place:
+        run(Told.at(place, bundle=str(whole)))
+        assert (found, open_questions) == (findings(place), unanswered(place))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_feed_that_brought_no_file_at_all_costs_its_own_cars_only(
+    places: Places, tmp_path: Path, dialect: str
+) -> None:
+    with places(dialect) as place:
+        (night,) = run(Told.at(place, bundle=str(bundle(tmp_path / "city")))).nights
+        assert night.state == "done"
+        assert {car for car, _, reason in unanswered(place) if reason == "no-fixes"} >= set(AWAY)
+        assert {rule for car, rule, _ in findings(place) if car in AWAY} & SILENCE == set()
+        assert {car for car, _, _ in findings(place)} & set(OTHERS)

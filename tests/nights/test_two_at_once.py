@@ -11,15 +11,14 @@ from runs.cli_nightly import EXIT_RUNS_ALREADY
 from store import lease
 from store.engine import SQLITE
 from tests.nights.conftest import Nights, Places
-from tests.nights.making import DAY, Told, faults_of, parts_of, rows_of, runs_of
+from tests.nights.making import DAY, LEASE_MS, Told, faults_of, parts_of, rows_of, runs_of
 from tests.nights.server import LOST, TAKEN
 from tests.nights.shifted import shifted_city
 from tests.runs.conftest import trajaudit
 from tests.stores import DIALECTS, Place
 
 AT_ONCE = 20
-BEYOND_MS = 120_000
-"""More than the minute for which a lease of these tests holds."""
+BEYOND_MS = 2 * LEASE_MS
 
 
 # ---------------------------------------------------------------- at once

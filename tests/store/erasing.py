@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from cases.roles import SYSTEM
 from store.engine import Store
@@ -67,11 +67,6 @@ def deliver(store: Store, day: date, files: Mapping[str, bytes], at_ms: int = ST
         delivery = Delivery(day, LOCAL.name, "hand", "li", base, held, dict.fromkeys(REGISTERS, ()), None)
         record_delivery(session, delivery, at_ms)
     return {name: arrival.sha256 for name, arrival in held.items()}
-
-
-def states(store: Store, table: Any, *columns: Any) -> list[tuple[Any, ...]]:
-    with store.reading() as session:
-        return sorted(tuple(row) for row in session.execute(select(*columns).select_from(table)))
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

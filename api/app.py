@@ -1,0 +1,51 @@
+"""The HTTP entrance as an ASGI application: the routes, who may call them, and what is the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from api import problems
+from api.guard import check_guards
+from api.platform import Platform
+from api.request_ids import RequestIds
+from api.routers import ROUTERS
+from api.strict import known_parameters_only
+from runs.versions import program_version
+
+MOST_BODY_BYTES = 32 << 20
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """Return the application; raises `Unguarded` where a route has no rule of who may call it."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        platform.store.close()
+
+    app = FastAPI(
+        title="trajaudit",
+        version=program_version(),
+        description="Findings about driver training, for supervision platforms. A finding is a reason to check.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(known_parameters_only)],
+    )
+    app.state.platform = platform
+    problems.install(app)
+    for router in _routers():
+        app.include_router(router)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MOST_BODY_BYTES)
+    app.add_middleware(RequestIds)
+    check_guards(app)
+    return app
+
+
+def _routers() -> list[APIRouter]:
+    return [make() for make in ROUTERS]

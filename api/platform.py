@@ -1,0 +1,33 @@
+"""What every request needs at hand: the store, the settings, the city's time. Made once, when the server starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import Request
+
+from runs.settings import Settings
+from store.engine import Store
+from trajectories.clock import LocalTime
+
+
+@dataclass(slots=True)
+class Platform:
+    """The server's side of a request. `secret`: 32 random bytes that cursors and the like are signed with."""
+
+    store: Store
+    settings: Settings
+    secret: bytes
+    settings_file: Path | None = None
+    local: LocalTime = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the city's time from the settings."""
+        self.local = LocalTime(self.settings.nightly.timezone)
+
+
+def platform_of(request: Request) -> Platform:
+    """Return the server's side of a request."""
+    found: Platform = request.app.state.platform
+    return found
