@@ -285,7 +285,7 @@ def show_precision(told: Sequence[Told], by: Sequence[str], lang: str) -> None:
         "month": say("Month", lang),
     }
     header = [*(names[name] for name in by), say("Judged", lang), say("Confirmed", lang), say("Share", lang),
-              say("95 % interval", lang), say("Dismissed by pre-review", lang), say("Why dismissed", lang)]  # fmt: skip
+              say("Interval (95 %)", lang), say("Dismissed by pre-review", lang), say("Why dismissed", lang)]  # fmt: skip
     lines = [
         [*(row[name] for name in by), row["n"], row["n_confirmed"], _percent(row["share"]),
          _interval(row["low"], row["high"]), row["n_automatic"], _reasons(row["reasons"], lang)]
@@ -350,7 +350,7 @@ def show_missed(told: Told, lang: str) -> None:
     if told["share"] is None:
         typer.echo(say("Nothing can be said yet: no random check is decided.", lang))
     else:
-        text = say("Missed: {share} of unsuspected vehicle-days, with 95 % confidence at most {upper}.", lang)
+        text = say("Missed: {share} of unsuspected vehicle-days, at most {upper} (confidence: 95 %).", lang)
         typer.echo(text.format(share=_percent(told["share"]), upper=_percent(told["upper"])))
     text = say("They speak of {covered} of {population} vehicle-days. Picked by hand, in no estimate: {picked}.", lang)
     typer.echo(text.format(covered=told["covered"], population=told["population"], picked=told["n_picked"]))

@@ -33,7 +33,7 @@ from runs.stand_in import holds_zones
 from runs.witness import KeptPassages
 from store import lease
 from store.engine import Store
-from store.files import put_blob, put_passages, write_aside
+from store.files import blob_path, put_blob, put_passages, write_aside
 from store.lease import Held
 from store.nights import (
     Arrival,
@@ -95,6 +95,7 @@ def ingest(store: Store, source: Source, progress: Progress | None = None) -> In
 def _ingest(store: Store, source: Source, progress: Progress) -> Ingested:
     base = files_held(store, source.service_date)
     files = merged_files(store, source, base)
+    _refuse_erased(store, files)
     if base and files == base and _knows_passages(store, source):
         return Ingested(source.service_date, (), ())
     with night_folder(store, files) as folder:
@@ -124,6 +125,14 @@ def _record(store: Store, delivery: Delivery, held: Held | None) -> list[str]:
         changed = record_delivery(session, delivery, store.clock())
         reached("ingest-before-commit")
     return changed
+
+
+def _refuse_erased(store: Store, files: Mapping[str, Arrival]) -> None:
+    """Raise `UnusableInput` where the night rests on files that retention has erased, and nobody sends them again."""
+    gone = [name for name, arrival in files.items() if not blob_path(store, arrival.sha256).exists()]
+    if gone:
+        message = "was erased when its period was over, so the night cannot be audited any more"
+        raise UnusableInput([Fault(name, message, hint="Send the whole night again.") for name in gone[:20]])
 
 
 def _knows_passages(store: Store, source: Source) -> bool:

@@ -99,7 +99,8 @@ def test_what_is_said_through_a_variable_is_marked_where_it_is_written() -> None
     # words: STAGES; title: HEADINGS; name: ZONE_KEYS; found.group(): FRAME; why: ends of connections; the others stand
     # in tables of their own
     tables = {"ROLES[s.role]", "FIELDS[group]", "STATUSES[m.status]", "STATUSES[s]"}
-    tables |= {"WHAT[t.code]", "WHAT_TO_DO[t.code]"}
+    tables |= {"WHAT[t.code]", "WHAT_TO_DO[t.code]", "STATES[night.state]", "WHY[reason]", "TROUBLE[where]"}
+    tables |= {"FLAWS[flaw.code]", "KINDS[share.kind]", "KINDS[kind]", "KEPT[why]", "MEANINGS[t.code]"}
     assert variables == {"words", "title", "name", "found.group()", "why"} | tables
 
 
