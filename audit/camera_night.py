@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from audit.analysis import Motion
 from audit.crew_night import CREW_RULES, CrewNight
@@ -32,7 +33,7 @@ PASS_GAP_MS = 60_000
 SEVERAL_CARS = 2
 MANY_CARS, MANY_SHARE = 3, 0.25
 """Clones are rare: where so many cars of one feed are contradicted, its positions or clocks are."""
-HUNG_MS, HUNG_MPS, HUNG_LEAST = 120_000, 20.0, 3
+HUNG_MS, HUNG_MPS = 120_000, 20.0
 """A position that hung for two minutes and then jumps faster than 72 km/h from a standstill [A]."""
 
 ReadAgain = Callable[[Collection[str]], Iterator[Motion]]
@@ -53,26 +54,25 @@ def steps_of(motion: Motion) -> Steps:
     return Steps(fleet.offsets, fleet.t_ms, motion.east_m, motion.north_m, ok)
 
 
+@njit(cache=True, nogil=True)
 def _hung(offsets: I8, t_ms: I8, east_m: F8, north_m: F8, ok: Mask) -> Mask:
     """Return the fixes that repeat a position to the last digit for minutes, until it jumps as no car starts off.
 
     A receiver without signal that goes on sending its last place says nothing of where the car is. A parked car whose
-    terminal holds its place leaves it slowly.
+    terminal holds its place leaves it slowly. Unusable fixes among them are returned with them.
     """
     out = np.zeros(len(t_ms), np.bool_)
-    rows = np.flatnonzero(ok)
-    if len(rows) < HUNG_LEAST:
-        return out
-    owner = np.searchsorted(offsets, rows, side="right")
-    step_m = np.hypot(np.diff(east_m[rows]), np.diff(north_m[rows]))
-    still = (step_m == 0.0) & (owner[1:] == owner[:-1])
-    starts = np.flatnonzero(still & ~np.r_[False, still[:-1]])
-    ends = np.flatnonzero(still & ~np.r_[still[1:], False]) + 1  # the last row of each run
-    for a, b in zip(starts.tolist(), ends.tolist(), strict=True):
-        lasted = t_ms[rows[b]] - t_ms[rows[a]]
-        if lasted >= HUNG_MS and b + 1 < len(rows) and owner[b + 1] == owner[b]:
-            speed = 1000.0 * step_m[b] / max(t_ms[rows[b + 1]] - t_ms[rows[b]], 1)
-            out[rows[a + 1 : b + 1]] = speed > HUNG_MPS
+    for k in range(len(offsets) - 1):
+        first = last = np.int64(-1)  # usable rows: where the position held was first sent, and where last
+        for i in range(offsets[k], offsets[k + 1]):
+            if not ok[i]:
+                continue
+            if last < 0 or east_m[i] != east_m[last] or north_m[i] != north_m[last]:
+                if last > first and t_ms[last] - t_ms[first] >= HUNG_MS:
+                    step_m = np.hypot(east_m[i] - east_m[last], north_m[i] - north_m[last])
+                    out[first + 1 : last + 1] = 1000.0 * step_m / max(t_ms[i] - t_ms[last], 1) > HUNG_MPS
+                first = np.int64(i)
+            last = np.int64(i)
     return out
 
 
