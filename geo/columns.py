@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -59,6 +62,27 @@ def shaped(**named: npt.ArrayLike) -> tuple[tuple[F8, ...], tuple[int, ...]]:
     except ValueError:
         raise ColumnError(_misfit(named)) from None
     return tuple(sealed_f8(a.reshape(-1)) for a in spread), spread[0].shape
+
+
+def filled(fill: Callable[..., int], room: int, *kinds: npt.DTypeLike) -> tuple[npt.NDArray[Any], ...]:
+    """The columns that a kernel fills without knowing how many rows there will be; `room` is a good guess.
+
+    `fill` gets a column of each kind, fills them as far as they go and gives back how many rows there are; where that
+    was more, it is asked once more. They come as views: who keeps them copies them. A kernel whose columns grow in its
+    own loop takes up to ten times as long, because numba then keeps count of who holds them at every turn.
+
+    >>> def three(out):
+    ...     out[:3] = [5, 6, 7][: len(out)]
+    ...     return 3
+    >>> [[c.tolist() for c in filled(three, room, np.int64)] for room in (1, 8)]
+    [[[5, 6, 7]], [[5, 6, 7]]]
+    """
+    while True:
+        columns = [np.empty(room, kind) for kind in kinds]
+        rows = fill(*columns)
+        if rows <= room:
+            return tuple(column[:rows] for column in columns)
+        room = rows
 
 
 def offsets_of(offsets: npt.ArrayLike, rows: int) -> I8:

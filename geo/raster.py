@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from geo.columns import F8, I4, I8, floats, sealed_f8, sealed_i4, sealed_i8
+from geo.columns import F8, I4, I8, filled, floats, sealed_f8, sealed_i4, sealed_i8
 from geo.errors import ColumnError
 from geo.polygon import PolygonSet
 from geo.polyline import Polyline
@@ -108,20 +108,14 @@ class ZoneRaster:
         east, north = floats(east_m=east_m, north_m=north_m)
         g = self._grid
         grid = (g.west_m, g.south_m, g.cell_m, g.columns, g.rows)
-        pairs: tuple[I8, I4] = match_rows(
-            east,
-            north,
-            grid,
-            self._cell_start,
-            self._entry_shape,
-            self._entry_list,
-            self._list_start,
-            self._list_edge,
-            self._edges,
-            self._reach,
-            self.polygons,
-        )
-        return pairs
+        entries = self._cell_start, self._entry_shape, self._entry_list
+
+        def fill(row_ix: I8, shape_ix: I4) -> int:
+            lists = self._list_start, self._list_edge, self._edges
+            return match_rows(east, north, grid, *entries, *lists, self._reach, self.polygons, row_ix, shape_ix)
+
+        row_ix, shape_ix = filled(fill, east.size + 64, np.int64, np.int32)
+        return row_ix, shape_ix
 
 
 def _reaches(polygons: int, lines: int, half_width_m: float | Sequence[float], margin_m: float) -> F8:

@@ -223,15 +223,17 @@ def match_rows(  # noqa: C901 - one loop, or the arrays would be handed on for e
     edges: F8,
     reach: F8,
     polygons: int,
-) -> tuple[I8, I4]:
+    found_row: I8,
+    found_shape: I4,
+) -> int:
     """All (row, shape) with the point in the shape, by row, then by shape.
+
+    Fills the two columns as far as they go and gives back how many there are.
 
     An entry without a list (-1) holds its whole cell. Otherwise the edges of the list decide: for a polygon those
     which the ray to the east can meet and those within reach, for a line those within reach.
     """
     x0, y0, cell, columns, rows = grid
-    found_row = np.empty(east.size + 64, dtype=np.int64)
-    found_shape = np.empty(east.size + 64, dtype=np.int32)
     found = 0
     for i in range(east.size):
         x, y = east[i], north[i]
@@ -258,9 +260,7 @@ def match_rows(  # noqa: C901 - one loop, or the arrays would be handed on for e
                         break
                 hit |= odd
             if hit:
-                if found == found_row.size:
-                    found_row = np.concatenate((found_row, np.empty_like(found_row)))
-                    found_shape = np.concatenate((found_shape, np.empty_like(found_shape)))
-                found_row[found], found_shape[found] = i, shape
+                if found < found_row.size:
+                    found_row[found], found_shape[found] = i, shape
                 found += 1
-    return found_row[:found].copy(), found_shape[:found].copy()
+    return found

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from geo.columns import filled
 from trajectories.fleet import F8, I8, Fleet
-from trajectories.room import grown
 
 Bools = npt.NDArray[np.bool_]
 
@@ -53,7 +53,9 @@ def pass_spread(fleet: Fleet, east_m: F8, north_m: F8, ok: Bools, moving: Bools)
     >>> pass_spread(empty, nothing, nothing, nothing.astype(bool), nothing.astype(bool))
     PassSpread(median_m=nan, n_pairs=0)
     """
-    line, at_m, t_ms, track = _crossings(fleet.offsets, fleet.t_ms, east_m, north_m, ok, moving)
+    columns = fleet.offsets, fleet.t_ms, east_m, north_m, ok, moving
+    kinds = np.int64, np.float64, np.int64, np.int64
+    line, at_m, t_ms, track = filled(lambda *out: _crossings(*columns, *out), len(east_m) // 2 + 64, *kinds)
     by_place = np.lexsort((at_m, line))
     line, at_m, t_ms, track = line[by_place], at_m[by_place], t_ms[by_place], track[by_place]
     new_street = (np.diff(line, prepend=-1) != 0) | (np.diff(at_m, prepend=0.0) > _STREET_M)
@@ -85,10 +87,14 @@ def _middle(who: I8, apart_m: F8) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _crossings(offsets: I8, t_ms: I8, x: F8, y: F8, ok: Bools, moving: Bools) -> tuple[I8, F8, I8, I8]:
-    """Return where tracks cross lines of the grid at a steep angle: line and direction, metres along it, when, who."""
-    room, n = 1024, 0
-    line, at, when, who = np.empty(room, np.int64), np.empty(room), np.empty(room, np.int64), np.empty(room, np.int64)
+def _crossings(
+    offsets: I8, t_ms: I8, x: F8, y: F8, ok: Bools, moving: Bools, line: I8, at: F8, when: I8, who: I8
+) -> int:
+    """Fill in where tracks cross lines of the grid at a steep angle: line and direction, metres along it, when, who.
+
+    Return how many there are, also where the columns hold fewer.
+    """
+    n = 0
     for k in range(len(offsets) - 1):
         a = np.int64(-1)
         for b in range(offsets[k], offsets[k + 1]):
@@ -103,13 +109,10 @@ def _crossings(offsets: I8, t_ms: I8, x: F8, y: F8, ok: Bools, moving: Bools) ->
                     if last - first >= _FARTHEST:
                         continue
                     for crossed in range(first, last + 1):
-                        if n == room:
-                            room *= 2
-                            line, at = grown(line, room), grown(at, room)
-                            when, who = grown(when, room), grown(who, room)
-                        line[n] = ((crossed + 1_000_000) * 2 + axis) * 2 + (1 if q > p else 0)
-                        at[n] = u + (crossed * _GRID_M - p) / (q - p) * (v - u)
-                        when[n], who[n] = t_ms[a], k
+                        if n < len(line):
+                            line[n] = ((crossed + 1_000_000) * 2 + axis) * 2 + (1 if q > p else 0)
+                            at[n] = u + (crossed * _GRID_M - p) / (q - p) * (v - u)
+                            when[n], who[n] = t_ms[a], k
                         n += 1
             a = np.int64(b)
-    return line[:n], at[:n], when[:n], who[:n]
+    return n

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from geo.columns import filled
 from trajectories.fleet import F8, I8, Fleet
-from trajectories.room import grown
 
 Bools = npt.NDArray[np.bool_]
 _GRID_M = 50.0
@@ -69,8 +69,10 @@ class Match:
 
 def grid_crossings(fleet: Fleet, east_m: F8, north_m: F8, moving: Bools, first_track: int) -> Crossings:
     """Return the fingerprints of a fleet's tracks; track k gets the number `first_track + k`."""
-    key, t_ms, track = _fingerprints(fleet.offsets, fleet.t_ms, east_m, north_m, moving)
-    return Crossings(key, t_ms, track + first_track)
+    columns = fleet.offsets, fleet.t_ms, east_m, north_m, moving
+    room, kinds = fleet.n_fixes // 3 + 64, (np.int64,) * 3
+    key, t_ms, track = filled(lambda *out: _fingerprints(*columns, *out), room, *kinds)
+    return Crossings(key.copy(), t_ms.copy(), track + first_track)
 
 
 def rough_motion(fleet: Fleet, east_m: F8, north_m: F8) -> Bools:
@@ -103,14 +105,18 @@ def find_candidates(parts: list[Crossings], min_votes: int, min_shift_ms: int) -
     seen = np.zeros(_BUCKETS, np.uint8)
     for p in parts:
         _count(p.key, seen)
-    shared = [seen[p.key & (_BUCKETS - 1)] > 1 for p in parts]  # what one track has alone is most of it
+    # What one track has alone is most of it.
+    shared = [np.flatnonzero(seen[p.key & (_BUCKETS - 1)] > 1) for p in parts]
     key, t_ms, track = (
         np.concatenate([getattr(p, name)[rows] for p, rows in zip(parts, shared, strict=True)])
         for name in ("key", "t_ms", "track")
     )
     order = np.argsort(key)
     n_tracks = int(track.max(initial=0)) + 1
-    pair, shift = _pairs(key[order], t_ms[order], track[order], min_shift_ms, n_tracks)
+    key, t_ms, track = key[order], t_ms[order], track[order]
+    pair, shift = filled(
+        lambda *out: _pairs(key, t_ms, track, min_shift_ms, n_tracks, *out), len(key) + 64, np.int64, np.int64
+    )
     return _voted(pair, shift, min_votes, n_tracks)
 
 
@@ -202,13 +208,13 @@ def _best_run(weight: I8) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools) -> tuple[I8, I8, I8]:
-    """Return a key for each crossing and the two before it in strides, the time of the first, and the track.
+def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools, key: I8, at: I8, who: I8) -> int:
+    """Fill in a key for each crossing and the two before it in strides, the time of the first, and the track.
 
-    One direction of lines at a time: a street along a line crosses only the others cleanly.
+    One direction of lines at a time: a street along a line crosses only the others cleanly. Return how many there are,
+    also where the columns hold fewer.
     """
-    room, n = len(t_ms) // 4 + 64, 0
-    key, at, who = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+    n = 0
     span = 2 * _STRIDE
     place, when = np.empty((2, span + 1), np.int64), np.empty((2, span + 1), np.int64)  # the last crossings, in turn
     here, seen = np.empty(2, np.int64), np.empty(2, np.int64)
@@ -234,24 +240,23 @@ def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools) -> tuple[I
                     first, middle = (last + 1) % (span + 1), (last + 1 + _STRIDE) % (span + 1)
                     if seen[axis] <= span or when[axis, last] - when[axis, first] > _LONGEST_MS:
                         continue
-                    if n == room:
-                        room *= 2
-                        key, at, who = grown(key, room), grown(at, room), grown(who, room)
                     mixed = place[axis, first]
                     mixed = (mixed ^ (mixed >> 29)) * _MIXER + place[axis, middle]
                     mixed = (mixed ^ (mixed >> 29)) * _MIXER + place[axis, last]
                     mixed = (mixed ^ (mixed >> 29)) * _MIXER + (when[axis, middle] - when[axis, first]) // _TICK_MS
                     mixed = (mixed ^ (mixed >> 29)) * _MIXER + (when[axis, last] - when[axis, middle]) // _TICK_MS
-                    key[n], at[n], who[n] = mixed, when[axis, first], k
+                    if n < len(key):
+                        key[n], at[n], who[n] = mixed, when[axis, first], k
                     n += 1
-    return key[:n].copy(), at[:n].copy(), who[:n].copy()
+    return n
 
 
 @njit(cache=True, nogil=True)
-def _pairs(key: I8, t_ms: I8, track: I8, min_shift_ms: int, n_tracks: int) -> tuple[I8, I8]:
-    """Return for every two crossings of one place by different tracks: the pair (early, late) and the shift."""
-    room = 4096
-    pair, shift = np.empty(room, np.int64), np.empty(room, np.int64)
+def _pairs(key: I8, t_ms: I8, track: I8, min_shift_ms: int, n_tracks: int, pair: I8, shift: I8) -> int:
+    """Fill in for every two crossings of one place by different tracks: the pair (early, late) and the shift.
+
+    Return how many there are, also where the columns hold fewer.
+    """
     n = 0
     i = 0
     while i < len(key):
@@ -262,11 +267,9 @@ def _pairs(key: I8, t_ms: I8, track: I8, min_shift_ms: int, n_tracks: int) -> tu
             for b in range(a + 1, j):
                 first, second = (a, b) if t_ms[a] <= t_ms[b] else (b, a)
                 if track[a] != track[b] and t_ms[second] - t_ms[first] >= min_shift_ms:
-                    if n == room:
-                        room *= 2
-                        pair, shift = grown(pair, room), grown(shift, room)
-                    pair[n] = track[first] * n_tracks + track[second]
-                    shift[n] = t_ms[second] - t_ms[first]
+                    if n < len(pair):
+                        pair[n] = track[first] * n_tracks + track[second]
+                        shift[n] = t_ms[second] - t_ms[first]
                     n += 1
         i = j
-    return pair[:n].copy(), shift[:n].copy()
+    return n
