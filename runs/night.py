@@ -301,6 +301,7 @@ def _audit(
             door.keep(batch, _needed_again(verdicts))
             out.add(verdicts)
             progress.advance(batch.fleet.n_fixes)
+            del batch, motion, seen, verdicts  # before the next one is read: its memory is used again
     return out
 
 
