@@ -285,4 +285,5 @@ def _fleet(owners: Sequence[str], vehicle_ix: I4, table: TrackTable, rows: Mask)
         lag_ms=part.lag_ms,
         flags=part.flags,
         source=part.source,
+        shared=True,  # a table is never written to
     )

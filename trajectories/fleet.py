@@ -201,40 +201,43 @@ def build_fleet(
     lag_ms: I4 | None = None,
     flags: U4 | None = None,
     source: U4 | None = None,
+    shared: bool = False,
 ) -> Fleet:
     """Sort loose rows by vehicle, time and source and make a fleet of them.
 
     `vehicle_ix` (n,) points into `vehicle_ids`; absent columns become missing values. The order of
     the input rows does not matter: ties in time are broken by position, then by what else the rows say, then by
-    source, so that shuffled lines give the same track.
+    source, so that shuffled lines give the same track. `shared`: nobody writes to the columns given any more, so that
+    rows in order already need not be copied.
 
     >>> fleet = build_fleet(["V1"], np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     >>> fleet.n_fixes, len(fleet.track(0))
     (0, 0)
     """
     n = len(t_ms)
-    nan = np.full(n, np.nan, np.float32)
     source = np.arange(n, dtype=np.uint32) if source is None else source
     said = [c for c in (flags, lag_ms, accuracy_m, heading_deg, speed_mps) if c is not None]
     order = _order(vehicle_ix, t_ms, [source, *said, lat_deg, lon_deg])
     counts = np.bincount(vehicle_ix, minlength=len(vehicle_ids)) if n else np.zeros(len(vehicle_ids), np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
-    def column(values: npt.NDArray[np.generic] | None, missing: npt.NDArray[np.generic], dtype: type) -> npt.NDArray:  # type: ignore[type-arg]
-        return np.array((missing if values is None else values)[order], dtype=dtype)
+    def column(values: npt.NDArray[np.generic] | None, dtype: type, missing: float = np.nan) -> npt.NDArray:  # type: ignore[type-arg]
+        if values is None:
+            return np.full(n, missing, dtype)
+        return np.ascontiguousarray(values[order], dtype) if shared else np.array(values[order], dtype)
 
     return Fleet(
         tuple(vehicle_ids),
         offsets,
-        column(t_ms, nan, np.int64),
-        column(lon_deg, nan, np.float64),
-        column(lat_deg, nan, np.float64),
-        column(speed_mps, nan, np.float32),
-        column(heading_deg, nan, np.float32),
-        column(accuracy_m, nan, np.float32),
-        column(lag_ms, np.full(n, LAG_UNKNOWN, np.int32), np.int32),
-        column(flags, np.zeros(n, np.uint32), np.uint32),
-        column(source, nan, np.uint32),
+        column(t_ms, np.int64),
+        column(lon_deg, np.float64),
+        column(lat_deg, np.float64),
+        column(speed_mps, np.float32),
+        column(heading_deg, np.float32),
+        column(accuracy_m, np.float32),
+        column(lag_ms, np.int32, LAG_UNKNOWN),
+        column(flags, np.uint32, 0),
+        column(source, np.uint32),
     )
 
 
