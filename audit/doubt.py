@@ -11,7 +11,7 @@ import numpy.typing as npt
 from audit.day import VehicleDay
 from audit.finding import NotAssessable, Observation, RowSpan
 from trajectories.activity import MIN_FIXES_PER_MIN
-from trajectories.intervals import Intervals, clip, close_gaps, subtract, total_ms
+from trajectories.intervals import Intervals, close_gaps, ms_within, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 
@@ -59,7 +59,7 @@ def too_far_apart(day: VehicleDay, start_ms: int, end_ms: int, least_ms: int) ->
     """
     start, stop = day.rows(start_ms, end_ms)
     c = day.columns
-    seen_ms = total_ms(clip(day.seen, start_ms, end_ms))
+    seen_ms = ms_within(day.seen, start_ms, end_ms)
     if stop - start < 2 or c.t_ms[stop - 1] - c.t_ms[start] - seen_ms < least_ms:
         return False  # all steps together are no longer than this: a car that was seen nearly all the time
     rows = start + np.flatnonzero(c.ok[start:stop])
@@ -102,7 +102,7 @@ def pieces(when: Intervals, minus: Intervals, join_ms: int, over_ms: int) -> lis
     left = subtract(when, minus)
     out = []
     for start, end in close_gaps(left, join_ms).tolist():
-        counts = total_ms(clip(left, start, end))
+        counts = ms_within(left, start, end)
         if counts > over_ms:
             out.append((start, end, counts))
     return out

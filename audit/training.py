@@ -19,7 +19,7 @@ from numba import njit
 from audit.analysis import Analysis, Motion
 from trajectories.activity import Mask, Run, lap_runs, yard_runs
 from trajectories.fleet import F8, I8
-from trajectories.intervals import Intervals, close_gaps, intersect, intervals, subtract, total_ms
+from trajectories.intervals import Intervals, close_gaps, intersect, intervals, ms_within, subtract
 from trajectories.minutes import MINUTE_MS, Minutes2D
 from trajectories.recipe import Recipe
 from trajectories.spans import Activity
@@ -285,10 +285,9 @@ def _elsewhere(
     runs += lap_runs(table, k, track, _LEAST, among, recipe.gap_ms)
     out = []
     for run in runs:
-        when = intervals([(run.start_ms, run.end_ms)])
-        inside = [(total_ms(intersect(when, at)), zone_ix) for zone_ix, at in times]
+        inside = [(ms_within(at, run.start_ms, run.end_ms), zone_ix) for zone_ix, at in times]
         most, zone = max(inside, default=(0, -1))
-        zone_ix = zone if most >= _IN_PLACE * total_ms(when) else None
+        zone_ix = zone if most >= _IN_PLACE * (run.end_ms - run.start_ms) else None
         out.append(
             _training(
                 analysis,

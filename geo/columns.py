@@ -57,8 +57,9 @@ def shaped(**named: npt.ArrayLike) -> tuple[tuple[F8, ...], tuple[int, ...]]:
     Raises ColumnError when the shapes do not fit together.
     """
     arrays = [np.asarray(value, dtype=np.float64) for value in named.values()]
+    alike = all(a.shape == arrays[0].shape for a in arrays)  # usually; to spread them takes longer than a small kernel
     try:
-        spread = np.broadcast_arrays(*arrays)
+        spread = arrays if alike else np.broadcast_arrays(*arrays)
     except ValueError:
         raise ColumnError(_misfit(named)) from None
     return tuple(sealed_f8(a.reshape(-1)) for a in spread), spread[0].shape

@@ -96,7 +96,25 @@ def subtract(a: Intervals, b: Intervals) -> Intervals:
 
 def total_ms(a: Intervals) -> int:
     """Return the summed length."""
-    return sum(end - start for start, end in a.tolist())
+    total = 0
+    for start, end in a.tolist():
+        total += end - start
+    return total
+
+
+def ms_within(a: Intervals, start: int, end: int) -> int:
+    """Return the summed length of the part within [start, end).
+
+    >>> ms_within(intervals([(0, 10), (20, 30)]), 5, 22), ms_within(intervals([(0, 10)]), 6, 5)
+    (7, 0)
+    """
+    if end <= start:
+        return 0
+    total = 0
+    for s, e in a.tolist():
+        if s < end and e > start:
+            total += min(e, end) - max(s, start)
+    return total
 
 
 def clip(a: Intervals, start: int, end: int) -> Intervals:

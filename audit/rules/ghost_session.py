@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from audit.day import VehicleDay
 from audit.doubt import lost_sessions, row_span, thin_sampling, too_far_apart, unless_permitted, unplaced
 from audit.finding import Explanation, NotAssessable, Observation
-from trajectories.intervals import clip, intersect, intervals, subtract, total_ms
+from trajectories.intervals import clip, intervals, ms_within, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 
@@ -40,19 +40,19 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
     length = session.end_ms - session.start_ms
     if length < p.min_session_min * MINUTE_MS:
         return
-    when = intervals([(session.start_ms, session.end_ms)])
-    seen = total_ms(intersect(day.seen, when)) / length
+    seen = ms_within(day.seen, session.start_ms, session.end_ms) / length
     if seen < p.seen_share:
         thin = too_far_apart(day, session.start_ms, session.end_ms, length // 2)
         yield NotAssessable(session.start_ms, session.end_ms, "sampling-too-thin" if thin else "silent")
         return
-    if total_ms(intersect(day.placed, when)) < p.seen_share * length:
+    if ms_within(day.placed, session.start_ms, session.end_ms) < p.seen_share * length:
         yield NotAssessable(session.start_ms, session.end_ms, "no-position")
         return
     moving = day.moving_ms(session.start_ms, session.end_ms) / length
-    trained = total_ms(intersect(day.trained_time, when)) / length
+    trained = ms_within(day.trained_time, session.start_ms, session.end_ms) / length
     if trained >= p.trained_share or (session.part == ROAD_PART and moving >= p.moving_share):
         return
+    when = intervals([(session.start_ms, session.end_ms)])
     unclear = "sampling-too-thin" if thin_sampling(day, when) else "matched-track" if day.passes.is_matched else None
     if unclear is not None and moving > p.moving_share:
         yield NotAssessable(session.start_ms, session.end_ms, unclear)

@@ -9,7 +9,7 @@ from audit.day import NOTHING, VehicleDay
 from audit.doubt import pieces, row_span, session_of, unless_permitted, untold
 from audit.finding import Explanation, NotAssessable, Observation
 from audit.training import Training
-from trajectories.intervals import Intervals, clip, intersect, subtract, total_ms, union
+from trajectories.intervals import Intervals, clip, intersect, ms_within, subtract, union
 from trajectories.minutes import MINUTE_MS
 
 _HALT_MS = MINUTE_MS  # a shorter stand, such as a red light, is part of driving
@@ -57,7 +57,7 @@ def _outside(day: VehicleDay, t: Training, lawful: Intervals, p: Params) -> Iter
             continue
         moved_from = start if at[0] - start <= _HALT_MS else int(at[0])
         moved_until = end if end - at[-1] <= _HALT_MS else int(at[-1])
-        counts = total_ms(clip(subtract(t.when, lawful), moved_from, moved_until))
+        counts = ms_within(subtract(t.when, lawful), moved_from, moved_until)
         if counts > least:
             yield moved_from, moved_until, counts
 
@@ -103,7 +103,7 @@ def _observation(
             "activity_score": t.p,
             "zone": zone.name,
             "hours": clock or "—",
-            "within_min": total_ms(intersect(t.when, hours)) / MINUTE_MS,
+            "within_min": ms_within(hours, t.start_ms, t.end_ms) / MINUTE_MS,
         },
         margins={"minutes_over_tolerance": outside / MINUTE_MS - p.tolerance_min},
         excluded=(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from audit.day import VehicleDay
 from audit.doubt import lost_sessions, row_span, unless_permitted, whole_day
 from audit.finding import Explanation, NotAssessable, Observation
-from trajectories.intervals import Intervals, clip, intersect, intervals, subtract, total_ms, union
+from trajectories.intervals import Intervals, intersect, intervals, ms_within, subtract, total_ms, union
 from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 
@@ -90,5 +90,5 @@ def _excluded(day: VehicleDay, start: int, end: int) -> tuple[Explanation, ...]:
     whole = Explanation("provider-error")
     if day.feed_peers <= 1:
         return (whole,)
-    down_min = total_ms(clip(day.outages, start, end)) / MINUTE_MS
+    down_min = ms_within(day.outages, start, end) / MINUTE_MS
     return Explanation("feed-outage", down_min, 0.0), whole

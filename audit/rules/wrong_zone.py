@@ -9,7 +9,7 @@ from audit.day import NOTHING, VehicleDay
 from audit.doubt import pieces, row_span, session_of, unless_permitted, untold
 from audit.finding import Explanation, NotAssessable, Observation
 from audit.training import Training
-from trajectories.intervals import Intervals, intersect, intervals, total_ms, union
+from trajectories.intervals import Intervals, intervals, ms_within, total_ms, union
 from trajectories.minutes import MINUTE_MS
 from zones.zone import Zone, ZoneKind
 
@@ -47,13 +47,13 @@ def _why_wrong(day: VehicleDay, t: Training, zone_ix: int, approved: list[int], 
     session = session_of(day, t.start_ms, t.end_ms)
     if not day.approves(zone_ix):
         others = [z for z in approved if z != zone_ix]
-        if total_ms(intersect(t.when, day.time_in(others))) >= p.overlap_share * total_ms(t.when):
+        if ms_within(day.time_in(others), t.start_ms, t.end_ms) >= p.overlap_share * total_ms(t.when):
             return None
         strays = session is not None and session.part == ROAD_PART and session.zone_id != day.zone(zone_ix).zone_id
         return None if strays and day.is_route(zone_ix) else "holder"  # straying to another route is off-route's matter
     if session is None or day.approves(zone_ix, session.part):
         return None
-    both = total_ms(intersect(t.when, intervals([(session.start_ms, session.end_ms)])))
+    both = ms_within(t.when, session.start_ms, session.end_ms)
     most = both >= p.overlap_share * (session.end_ms - session.start_ms) and both >= p.overlap_share * total_ms(t.when)
     return "part" if most and not day.is_route(zone_ix) else None
 
