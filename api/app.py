@@ -25,6 +25,7 @@ def create_app(platform: Platform) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        platform.jobs.stop()
         platform.store.close()
 
     app = FastAPI(

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from fastapi import Request
 
+from api.limits import Limits
+from api.tokens import Tokens
+from runs.jobs import Jobs
 from runs.settings import Settings
 from store.engine import Store
 from trajectories.clock import LocalTime
@@ -21,10 +24,16 @@ class Platform:
     secret: bytes
     settings_file: Path | None = None
     local: LocalTime = field(init=False)
+    limits: Limits = field(init=False)
+    tokens: Tokens = field(init=False)
+    jobs: Jobs = field(init=False)
 
     def __post_init__(self) -> None:
-        """Take the city's time from the settings."""
+        """Take the city's time, the limits and the provider's keys as the settings say; no job runs yet."""
         self.local = LocalTime(self.settings.nightly.timezone)
+        self.limits = Limits(self.settings)
+        self.tokens = Tokens(self.settings.identity)
+        self.jobs = Jobs(self.store.clock)
 
 
 def platform_of(request: Request) -> Platform:

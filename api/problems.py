@@ -67,11 +67,12 @@ class Refuse(HTTPException):
         detail: str | None = None,
         errors: list[FieldFault] | None = None,
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep what is told."""
+        """Keep what is told. `more`: members beyond those of every problem, JSON-ready."""
         super().__init__(status, detail, dict(headers or {}))
         self.code, self.told = code, detail
-        self.errors = errors or []
+        self.errors, self.more = errors or [], dict(more or {})
 
 
 def not_found() -> Refuse:
@@ -86,6 +87,7 @@ def answer(
     detail: str | None = None,
     errors: list[FieldFault] | None = None,
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """Return a problem as a response."""
     told = Problem(
@@ -96,7 +98,8 @@ def answer(
         instance=request_id(request),
         errors=errors or [],
     )
-    return JSONResponse(told.model_dump(exclude_none=True), status, dict(headers or {}), media_type=MEDIA_TYPE)
+    body = {**(more or {}), **told.model_dump(exclude_none=True)}
+    return JSONResponse(body, status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -113,7 +116,8 @@ def install(app: FastAPI) -> None:
         code = error.code if isinstance(error, Refuse) else _CODES.get(error.status_code, "error")
         errors = error.errors if isinstance(error, Refuse) else []
         detail = error.told if isinstance(error, Refuse) else None
-        return answer(request, error.status_code, code, detail, errors, error.headers)
+        more = error.more if isinstance(error, Refuse) else {}
+        return answer(request, error.status_code, code, detail, errors, error.headers, more)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:

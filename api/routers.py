@@ -6,6 +6,44 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from api import health
+from api import (
+    access_log,
+    cases,
+    findings,
+    health,
+    jobs,
+    lessons,
+    login,
+    me,
+    night_jobs,
+    nights,
+    positions,
+    registry,
+    spot_checks,
+    tracks,
+    unanswered,
+    users,
+    vehicles,
+)
+from api.viid import routes as viid
 
-ROUTERS: tuple[Callable[[], APIRouter], ...] = (health.router,)
+ROUTERS: tuple[Callable[[], APIRouter], ...] = (
+    health.router,
+    login.router,
+    me.router,
+    cases.router,
+    spot_checks.router,
+    night_jobs.router,
+    jobs.router,
+    users.router,
+    access_log.router,
+    nights.router,
+    vehicles.router,
+    tracks.router,
+    registry.router,
+    lessons.router,
+    findings.router,
+    unanswered.router,
+    positions.router,
+    viid.router,
+)

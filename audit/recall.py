@@ -150,11 +150,12 @@ def night_key(facts: Facts, vehicle_id: str, coverage: CarCoverage | None) -> st
     """Return the key of what all tracks together say of a vehicle (`coverage`: of a coach car)."""
     night, feeds = facts.night, facts.feeds.get(vehicle_id, ())
     peers = max((night.peers.get(name, 0) for name in feeds), default=0)
-    is_silent = coverage is not None and coverage.declared_seen_ms < coverage.declared_ms
+    is_silent = coverage is None or coverage.declared_seen_ms < coverage.declared_ms
+    is_gone = coverage is None or coverage.silent_ms > 0 or coverage.outage_ms > 0
     passes = night.passes_of(feeds)
     return _sha(
-        facts.outages_of(vehicle_id).tolist(),
-        facts.outages_beside(vehicle_id).tolist(),
+        facts.outages_of(vehicle_id).tolist() if is_gone else None,  # an outage explains silence, and nothing else
+        facts.outages_beside(vehicle_id).tolist() if is_silent else None,
         peers if is_silent else peers > 1,  # how many were heard is said of a silent car alone
         night.replays.get(vehicle_id, ()),
         night.beside.get(vehicle_id, ()),

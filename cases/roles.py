@@ -39,6 +39,7 @@ class Permission(StrEnum):
     RUN_RETENTION = "run-retention"
     MANAGE_HOLDS = "manage-holds"
     BACKUP = "backup"
+    PUSH_DATA = "push-data"
 
 
 ROLES: dict[Role, tuple[str, str]] = {
@@ -104,7 +105,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.SCHOOL: frozenset({Permission.READ_CASES}),
-    Role.SERVICE: frozenset({Permission.READ_FINDINGS, Permission.READ_CASES}),
+    Role.SERVICE: frozenset({Permission.READ_FINDINGS, Permission.READ_CASES, Permission.PUSH_DATA}),
 }  # fmt: skip
 
 APART = frozenset({Role.ADMINISTRATOR, Role.SCHOOL, Role.SERVICE})

@@ -19,18 +19,21 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from hashlib import blake2b
 from secrets import token_bytes
 
 from checkpoints.passage import Candidate, Face, Passage, Reading
 from checkpoints.plates import PlateBook, log_likelihood, normalised
 from feeds.ledger import Account, Ledger, Reject
+from feeds.passage_count import PassageCount, Readmitted
 from feeds.passage_raw import RawFace, RawPassage, StrayFaces
 
 FILE = "passages.ndjson"
 FOLDER = "passages"
+PUSHED = "pushed"
+"""The account of passages that were pushed, and the folder in which their records would lie if they were kept."""
 MOST_REJECT_ROWS = 10_000
 """Refused rows told one by one; further ones are only counted."""
 NO_PLATE = frozenset(
@@ -41,59 +44,6 @@ _LEAST_SERIAL = 4
 """Characters without the province; fewer tell no plate."""
 _NO_FLAGS: frozenset[str] = frozenset()
 _IDENTITY_NUMBER = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx](?![0-9])")
-
-
-@dataclass(slots=True)
-class PassageCount:
-    """How many came, and what became of them: read = kept + dropped + rejected, for faces and candidates alike."""
-
-    read: int = 0
-    kept: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    rejected: Counter[str] = field(default_factory=Counter)
-    faces_read: int = 0
-    faces_kept: int = 0
-    faces_dropped: Counter[str] = field(default_factory=Counter)
-    candidates_read: int = 0
-    candidates_kept: int = 0
-    candidates_dropped: Counter[str] = field(default_factory=Counter)
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the `passages` member of `run.json`; refused records are told there under `rows`."""
-        dropped = self.dropped + self.rejected
-        return {"read": self.read, "in_scope": self.kept, "dropped": dict(sorted(dropped.items()))}
-
-    def sightings(self) -> dict[str, object]:
-        """Return the counts of faces and candidates, for the coverage of `run.json`."""
-        return {
-            "faces": {
-                "read": self.faces_read,
-                "kept": self.faces_kept,
-                "dropped": dict(sorted(self.faces_dropped.items())),
-            },
-            "candidates": {
-                "read": self.candidates_read,
-                "kept": self.candidates_kept,
-                "dropped": dict(sorted(self.candidates_dropped.items())),
-            },
-        }
-
-    def balances(self) -> bool:
-        """Whether all three sums are right."""
-        return (
-            self.read == self.kept + self.dropped.total() + self.rejected.total()
-            and self.faces_read == self.faces_kept + self.faces_dropped.total()
-            and self.candidates_read == self.candidates_kept + self.candidates_dropped.total()
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Readmitted:
-    """Passages in scope that an earlier opening of the door let in, with all that it counted: by accounts of files."""
-
-    passages: tuple[Passage, ...]
-    count: PassageCount
-    accounts: Mapping[str, Account]
 
 
 class PassageDoor:
@@ -121,7 +71,7 @@ class PassageDoor:
         self.start_ms, self.end_ms = start_ms, end_ms
         self.face_join = face_join
         self.ledger = ledger
-        self.count = PassageCount()
+        self._own, self._pushed = PassageCount(), PassageCount()
         self._kept: dict[str, frozenset[str]] = {}
         self._gone: set[str] = set()
         self._near_registered: dict[str, tuple[Reading, ...]] = {}
@@ -131,18 +81,33 @@ class PassageDoor:
         self._told: Counter[str] = Counter()
         self._accounts: dict[str, Account] = {}
 
+    @property
+    def count(self) -> PassageCount:
+        """What became of all that came: the records, and what was pushed."""
+        return self._own.plus(self._pushed) if self._pushed.read else self._own
+
+    @property
+    def from_files(self) -> PassageCount:
+        """What became of those that `join` did not bring."""
+        return self._own
+
+    @property
+    def pushed(self) -> PassageCount:
+        """What became of those that `join` brought."""
+        return self._pushed
+
     def take(self, item: RawPassage | Reject | StrayFaces) -> Passage | None:
         """Return what may be of a registered car, or None; both are counted."""
         if isinstance(item, StrayFaces):
             self._stray(item)
             return None
-        self.count.read += 1
+        self._own.read += 1
         self._account(item.file).read += 1
         if isinstance(item, Reject):
             self._refuse(item.file, item.row, item.reason, item.field)
             return None
-        self.count.faces_read += len(item.faces) + len(item.lost_faces)
-        self.count.candidates_read += sum(len(face.candidates) for face in item.faces)
+        self._own.faces_read += len(item.faces) + len(item.lost_faces)
+        self._own.candidates_read += sum(len(face.candidates) for face in item.faces)
         return self._admit(item)
 
     def readmit(self, earlier: Readmitted, vehicle_ids: Collection[str]) -> list[Passage]:
@@ -151,7 +116,7 @@ class PassageDoor:
         `vehicle_ids`: the cars registered that day as known now. What has lost its car, its camera, its enrolment or
         the mandate since then is dropped and counted.
         """
-        self.count = copy.deepcopy(earlier.count)
+        self._own = copy.deepcopy(earlier.count)
         self._accounts = {}
         for name, account in earlier.accounts.items():
             self.ledger.accounts[name] = copy.deepcopy(account)
@@ -159,6 +124,28 @@ class PassageDoor:
         told = [(passage, self._still(passage, vehicle_ids)) for passage in earlier.passages]
         self.drop(passage for passage, still in told if still is None)
         return [still for _, still in told if still is not None]
+
+    def join(self, pushed: Readmitted, vehicle_ids: Collection[str]) -> list[Passage]:
+        """Return the passages that were let in as they were pushed and are still in scope, beside all that came before.
+
+        As `readmit`; of two with one id the one that came in first counts.
+        """
+        self._pushed = copy.deepcopy(pushed.count)
+        for name, account in pushed.accounts.items():
+            self.ledger.accounts[name] = copy.deepcopy(account)
+        self._accounts = {}
+        out = []
+        for passage in pushed.passages:
+            if passage.passage_id in self._kept or passage.passage_id in self._gone:
+                self._take_back(passage, "duplicate-key", _NO_FLAGS, self._pushed.rejected)
+                continue
+            self._kept[passage.passage_id] = _NO_FLAGS
+            still = self._still(passage, vehicle_ids)
+            if still is None:
+                self.drop([passage])
+            else:
+                out.append(still)
+        return out
 
     def _still(self, passage: Passage, vehicle_ids: Collection[str]) -> Passage | None:
         if passage.camera_id not in self.cameras or not self.start_ms <= passage.shot_ms < self.end_ms:
@@ -171,10 +158,11 @@ class PassageDoor:
 
     def _faces_still(self, passage: Passage) -> tuple[Face, ...]:
         n_candidates = sum(len(face.candidates) for face in passage.faces)
+        count = self._count_of(passage.file)
         if not self.face_join:
-            self.count.faces_kept -= len(passage.faces)
-            self.count.candidates_kept -= n_candidates
-            self._lose_faces("no-mandate", len(passage.faces), n_candidates)
+            count.faces_kept -= len(passage.faces)
+            count.candidates_kept -= n_candidates
+            _lose_faces(count, "no-mandate", len(passage.faces), n_candidates)
             return ()
         faces = tuple(
             replace(face, candidates=tuple(c for c in face.candidates if c.person_id in self.enrolled))
@@ -182,8 +170,8 @@ class PassageDoor:
         )
         gone = n_candidates - sum(len(face.candidates) for face in faces)
         if gone:
-            self.count.candidates_kept -= gone
-            self.count.candidates_dropped["not-enrolled"] += gone
+            count.candidates_kept -= gone
+            count.candidates_dropped["not-enrolled"] += gone
         return faces
 
     def holds(self, passage: Passage) -> bool:
@@ -197,16 +185,29 @@ class PassageDoor:
             if flags is None:
                 raise ValueError(f"passage {passage.passage_id} is not one that this door kept")
             self._gone.add(passage.passage_id)
-            account = self._account(passage.file)
-            account.kept -= 1
-            account.rejected[reason] += 1
-            account.flagged -= Counter(flags)  # leaves no zero behind
-            n_candidates = sum(len(face.candidates) for face in passage.faces)
-            self.count.kept -= 1
-            self.count.dropped[reason] += 1
-            self.count.faces_kept -= len(passage.faces)
-            self.count.candidates_kept -= n_candidates
-            self._lose_faces(reason, len(passage.faces), n_candidates)
+            self._take_back(passage, reason, flags, self._count_of(passage.file).dropped)
+
+    def refuse_repeat(self, passage: Passage) -> None:
+        """Count a passage that came in as a repeat of one that had come in elsewhere."""
+        flags = self._kept.pop(passage.passage_id)
+        self._gone.add(passage.passage_id)
+        self._take_back(passage, "duplicate-key", flags, self._count_of(passage.file).rejected)
+
+    def _take_back(self, passage: Passage, reason: str, flags: frozenset[str], into: Counter[str]) -> None:
+        account, count = self._account(passage.file), self._count_of(passage.file)
+        account.kept -= 1
+        account.rejected[reason] += 1
+        account.flagged -= Counter(flags)  # leaves no zero behind
+        n_candidates = sum(len(face.candidates) for face in passage.faces)
+        count.kept -= 1
+        into[reason] += 1
+        count.faces_kept -= len(passage.faces)
+        count.candidates_kept -= n_candidates
+        _lose_faces(count, reason, len(passage.faces), n_candidates)
+
+    def _count_of(self, file: str) -> PassageCount:
+        """The count that a passage of a file stands in: pushed ones have their own, once they were joined."""
+        return self._pushed if self._pushed.read and _account_name(file) == PUSHED else self._own
 
     def _admit(self, raw: RawPassage) -> Passage | None:
         plate = normalised(raw.plate)
@@ -276,7 +277,7 @@ class PassageDoor:
     def _keep(self, raw: RawPassage, passage_id: str) -> None:
         flags = raw.flags | frozenset(raw.lost_faces) or _NO_FLAGS
         self._kept[passage_id] = flags
-        self.count.kept += 1
+        self._own.kept += 1
         account = self._account(raw.file)
         account.kept += 1
         if flags:
@@ -285,23 +286,23 @@ class PassageDoor:
     def _faces(self, raw: RawPassage) -> tuple[Face, ...]:
         """The faces that may be looked at, with enrolled candidates alone."""
         for reason in raw.lost_faces:
-            self._lose_faces(reason, 1, 0)
+            _lose_faces(self._own, reason, 1, 0)
         if not self.face_join:
-            self._lose_faces("no-mandate", len(raw.faces), sum(len(face.candidates) for face in raw.faces))
+            _lose_faces(self._own, "no-mandate", len(raw.faces), sum(len(face.candidates) for face in raw.faces))
             return ()
-        self.count.faces_kept += len(raw.faces)
+        self._own.faces_kept += len(raw.faces)
         return tuple(self._face(face) for face in raw.faces)
 
     def _face(self, face: RawFace) -> Face:
         known = ((p, score) for p, score in face.candidates if p is not None and p in self.enrolled)
         candidates = tuple(Candidate(self._one[person_id], score) for person_id, score in known)
-        self.count.candidates_kept += len(candidates)
+        self._own.candidates_kept += len(candidates)
         if len(candidates) < len(face.candidates):
-            self.count.candidates_dropped["not-enrolled"] += len(face.candidates) - len(candidates)
+            self._own.candidates_dropped["not-enrolled"] += len(face.candidates) - len(candidates)
         return Face(face.seat, face.quality, candidates, face.declared_score)
 
     def _drop_raw(self, raw: RawPassage, reason: str) -> None:
-        self.count.dropped[reason] += 1
+        self._own.dropped[reason] += 1
         self._account(raw.file).rejected[reason] += 1
         self._lose_all_faces(raw, reason)
 
@@ -311,7 +312,7 @@ class PassageDoor:
 
     def _refuse(self, file: str, row: int, reason: str, name: str) -> None:
         """Count a refused row, and tell of it as long as there are not too many. What it says is never told."""
-        self.count.rejected[reason] += 1
+        self._own.rejected[reason] += 1
         told = _account_name(file)
         self._told[told] += 1
         if self._told[told] <= MOST_REJECT_ROWS:
@@ -325,18 +326,12 @@ class PassageDoor:
     def _lose_all_faces(self, raw: RawPassage, reason: str) -> None:
         if raw.faces or raw.lost_faces:
             n_candidates = sum(len(face.candidates) for face in raw.faces)
-            self._lose_faces(reason, len(raw.faces) + len(raw.lost_faces), n_candidates)
-
-    def _lose_faces(self, reason: str, n_faces: int, n_candidates: int) -> None:
-        if n_faces:
-            self.count.faces_dropped[reason] += n_faces
-        if n_candidates:
-            self.count.candidates_dropped[reason] += n_candidates
+            _lose_faces(self._own, reason, len(raw.faces) + len(raw.lost_faces), n_candidates)
 
     def _stray(self, stray: StrayFaces) -> None:
-        self.count.faces_read += stray.n_faces
-        self.count.candidates_read += stray.n_candidates
-        self._lose_faces(stray.reason, stray.n_faces, stray.n_candidates)
+        self._own.faces_read += stray.n_faces
+        self._own.candidates_read += stray.n_candidates
+        _lose_faces(self._own, stray.reason, stray.n_faces, stray.n_candidates)
 
     def _account(self, file: str) -> Account:
         account = self._accounts.get(file)
@@ -345,9 +340,16 @@ class PassageDoor:
         return account
 
 
+def _lose_faces(count: PassageCount, reason: str, n_faces: int, n_candidates: int) -> None:
+    if n_faces:
+        count.faces_dropped[reason] += n_faces
+    if n_candidates:
+        count.candidates_dropped[reason] += n_candidates
+
+
 def _account_name(file: str) -> str:
-    """`passages.ndjson` for that file, `passages` for the payloads in the folder of that name."""
-    return FOLDER if file.startswith(f"{FOLDER}/") else FILE
+    """`passages.ndjson` for that file, `passages` for the payloads in the folder of that name, `pushed` for pushes."""
+    return next((name for name in (FOLDER, PUSHED) if file.startswith(f"{name}/")), FILE)
 
 
 def _safe_id(raw: RawPassage, plate: str, *, is_registered: bool) -> str:

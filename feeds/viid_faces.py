@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ class Crosswalk:
     """The way from an identity number to a register's key, without either being told here.
 
     `people`: person_id by the hex digits of HMAC-SHA256(secret, identity number), the number in UTF-8, without blanks
-    around it, letters in upper case. Neither shows when it is printed.
+    around it, letters in upper case. Neither shows when it is printed. `hashed`: of the hex digits of the number's
+    SHA-256 in its place, where that is all that is known of the numbers.
 
     >>> digest = hmac.digest(b"secret", b"11010519491231002X", "sha256").hex()
     >>> crosswalk = Crosswalk(b"secret", {digest: "P1"})
@@ -31,10 +33,13 @@ class Crosswalk:
 
     secret: bytes = field(repr=False)
     people: Mapping[str, str] = field(repr=False)
+    hashed: bool = field(default=False, repr=False)
 
     def person(self, id_number: str) -> str | None:
         """Return the key of whoever has this number, None for nobody enrolled."""
         text = id_number.strip().upper().encode("utf-8", "replace")
+        if self.hashed:
+            text = hashlib.sha256(text).hexdigest().encode()
         return self.people.get(hmac.digest(self.secret, text, "sha256").hex())
 
 

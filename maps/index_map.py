@@ -16,6 +16,7 @@ from maps.density import density
 from maps.entries import entry, in_order, people_of, relative_href
 from maps.people import People
 from maps.script_words import script_words
+from maps.served import Served
 from maps.shapes import offsets, place, zone_shapes
 from maps.words import N_, RULES, Words, words
 from trajectories.clock import LocalTime
@@ -84,19 +85,23 @@ def write_index(out_dir: Path, day: IndexDay, lang: str = "zh") -> Path:
     return path
 
 
-def render_index(day: IndexDay, lang: str = "zh") -> str:
-    """Return the page as text."""
+def render_index(day: IndexDay, lang: str = "zh", served: Served | None = None) -> str:
+    """Return the page as text; `served`: as a server gives it out."""
     from maps.page import Layer, render_page  # noqa: PLC0415 - Folium is slow to import
 
     texts = words(lang)
     findings = in_order(day.findings)
     title = f"{texts('Findings to check')} · {day.city} · {day.service_date.isoformat()}"
     layers = [
-        Layer("page", _page(day, texts, title)),
+        Layer("page", {**_page(day, texts, title), **_beside(served)}),
         Layer("places", zone_shapes(day.zones, day.zone_hours, day.schools, texts("all"))),
         Layer("index", _list(findings, day, texts)),
     ]
-    return render_page(texts, title, layers, LINKS)
+    return render_page(texts, title, layers, LINKS, served)
+
+
+def _beside(served: Served | None) -> dict[str, object]:
+    return {} if served is None else {**served.as_data(), "home": served.home}
 
 
 def _page(day: IndexDay, texts: Words, title: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A Folium map as one HTML file that holds everything it needs and can fetch nothing.
+"""A Folium map as one HTML file that holds everything it needs and can fetch nothing; or as a page of a server.
 
 Imported only when a map is written: Folium takes half a second to import.
 """
@@ -17,6 +17,7 @@ from branca.element import Figure, Link
 
 from maps.assets import asset, is_style, script_hash
 from maps.safe_json import script_json
+from maps.served import NONCE, Served, address_of
 from maps.words import Words
 
 MAP_ID = "map_page"
@@ -26,6 +27,7 @@ _POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"
 )
+_BY_NONCE = f' nonce="{NONCE}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +48,39 @@ class Frame:
     code: str
 
 
-def render_page(texts: Words, title: str, layers: Sequence[Layer], links: Sequence[str]) -> str:
+def render_page(
+    texts: Words, title: str, layers: Sequence[Layer], links: Sequence[str], served: Served | None = None
+) -> str:
     """Return a page with a map, our layers on it in the given order, and the scripts and styles under `links`.
+
+    `served`: a page that a server gives out. It has no policy of its own, and `NONCE` wherever the answer's must stand.
 
     Folium's own head is replaced by ours: it forbids zooming and lays the map over the whole window. A hash in the
     Content-Security-Policy names each script of the page, so that no other text can run, wherever it came to stand.
     Data stands in JSON blocks of its own and never in markup, code or a template: branca compiles what its elements
     yield as Jinja templates again, so that a plate such as `{{ 7 * 7 }}` would be executed on the server.
     """
-    frame = _empty_map(tuple(links))
+    frame = _empty_map(tuple(links), served is not None)
     data = [f'<script type="application/json" id="data-{x.call}">{script_json(x.data)}</script>' for x in layers]
     calls = [f'trajaudit.{x.call}({MAP_ID}, trajaudit.data("{x.call}"));' for x in layers]
     script = "\n" + _indented(frame.code, calls).strip() + "\n"
-    policy = _POLICY.format(scripts=" ".join([*frame.hashes, script_hash(script)]))
     title = html.escape(_NO_CHARACTER.sub("\ufffd", title))
     notice = html.escape(texts("This map needs JavaScript. It loads nothing from outside."))
     return (
         f'<!DOCTYPE html>\n<html lang="{texts.html_lang}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"{_policy(frame, script) if served is None else ''}"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
         f"<title>{title}</title>\n{frame.head}\n</head>\n<body>\n<noscript>{notice}</noscript>\n"
-        f"{_indented(frame.markup, data)}\n<script>{script}</script>\n</body>\n</html>\n"
+        f"{_indented(frame.markup, data)}\n<script{'' if served is None else _BY_NONCE}>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def _policy(frame: Frame, script: str) -> str:
+    """Return the policy that a page in a file carries itself."""
+    policy = _POLICY.format(scripts=" ".join([*frame.hashes, script_hash(script)]))
+    return (
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="referrer" content="no-referrer">\n'
     )
 
 
@@ -75,8 +88,8 @@ def _indented(first: str, lines: Sequence[str]) -> str:
     return "".join([first, *(f"\n    {line}" for line in lines)])
 
 
-@lru_cache(maxsize=8)
-def _empty_map(links: tuple[str, ...]) -> Frame:
+@lru_cache(maxsize=16)
+def _empty_map(links: tuple[str, ...], is_served: bool) -> Frame:
     """A map without layers is the same on every page of a kind, and Folium takes some milliseconds for it."""
     figure = Figure()
     view = folium.Map(location=[0, 0], zoom_start=2, tiles=None, zoom_control=False)
@@ -84,14 +97,16 @@ def _empty_map(links: tuple[str, ...]) -> Frame:
     view.options["zoom_snap"] = 0.25  # no tiles that would be blurred: the day fills the map
     view.options["max_zoom"] = MAX_ZOOM  # Folium passes max_zoom to its tiles only, and there are none
     figure.add_child(view)
-    return frame_of(figure, links)
+    return frame_of(figure, links, is_served=is_served)
 
 
-def frame_of(figure: Figure, links: tuple[str, ...]) -> Frame:
-    """Return a figure's parts, each asset inlined, its own and `links`; `UnknownAsset` for one not on our list."""
+def frame_of(figure: Figure, links: tuple[str, ...], *, is_served: bool = False) -> Frame:
+    """Return a figure's parts, each asset inlined (or named), its own and `links`; `UnknownAsset` for one not on our
+    list."""
     figure.render()
     header = figure.header._children.values()  # noqa: SLF001 - branca's elements have no public list of their children
-    head, hashes = _head((*(entry.url for entry in header if isinstance(entry, Link)), *links))
+    urls = (*(entry.url for entry in header if isinstance(entry, Link)), *links)
+    head, hashes = (_served_head(urls), ()) if is_served else _head(urls)
     return Frame(head, hashes, figure.html.render(), figure.script.render().replace("\r", ""))
 
 
@@ -106,3 +121,14 @@ def _head(links: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         if not is_style(url):
             hashes.append(script_hash(text))
     return "\n".join(tags), tuple(hashes)
+
+
+def _served_head(links: tuple[str, ...]) -> str:
+    """The styles and scripts of a page that a server gives out."""
+    tags = []
+    for url in links:
+        address = address_of(url)
+        if address is not None:
+            style, script = f'<link rel="stylesheet" href="{address}">', f'<script{_BY_NONCE} src="{address}"></script>'
+            tags.append(style if is_style(url) else script)
+    return "\n".join(tags)

@@ -15,6 +15,7 @@ from maps.entries import entry, evidence, in_order, people_of, relative_href
 from maps.passages import ClipOf, passage_layer
 from maps.people import People
 from maps.script_words import script_words
+from maps.served import Served
 from maps.shapes import offsets, place, zone_shapes
 from maps.sightings import likeliest, seen_of
 from maps.track_columns import SourceOf, track_columns
@@ -50,7 +51,8 @@ class VehicleMapDay:
     for a register key. `labels` name rules, explanations and margins in the page's language. `index_href` is the
     relative address of the overview. `matched`: whether the feed moved its positions to roads; `beside`: what other
     feeds say of the car. `passages`: when cameras read the car; their faces are not looked at here. `cameras`: where
-    the cameras stand (lon, lat); `clip_of`: the address of a camera's video.
+    the cameras stand (lon, lat); `clip_of`: the address of a camera's video. `case_of`: finding_id to its case's number
+    and relative address.
     """
 
     vehicle: Vehicle
@@ -73,6 +75,7 @@ class VehicleMapDay:
     passages: tuple[CheckedPassage, ...] = ()
     cameras: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     clip_of: ClipOf | None = None
+    case_of: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def is_seen(self) -> bool:
@@ -96,21 +99,21 @@ def write_vehicle_map(path: Path, day: VehicleMapDay, lang: str = "zh") -> Path:
     return path
 
 
-def render_vehicle_map(day: VehicleMapDay, lang: str = "zh") -> str:
-    """Return the page as text."""
+def render_vehicle_map(day: VehicleMapDay, lang: str = "zh", served: Served | None = None) -> str:
+    """Return the page as text; `served`: as a server gives it out."""
     from maps.page import Layer, render_page  # noqa: PLC0415 - Folium is slow to import
 
     texts = words(lang)
     title = f"{day.vehicle.plate} · {day.service_date.isoformat()} · {texts('Findings to check')}"
     layers = [
-        Layer("page", _page(day, texts, title)),
+        Layer("page", {**_page(day, texts, title), **({} if served is None else served.as_data())}),
         Layer("places", zone_shapes(day.zones, day.zone_hours, day.schools, texts("all"))),
         Layer("track", track_columns(day.track, day.spans, day.stretches, day.source_of, texts)),
         Layer("vehicle", _day(day, texts)),
     ]
     if day.is_seen:
         layers.insert(-1, Layer("passages", passage_layer(day.passages, day.cameras, day.clip_of)))
-    return render_page(texts, title, layers, day.links)
+    return render_page(texts, title, layers, day.links, served)
 
 
 def _page(day: VehicleMapDay, texts: Words, title: str) -> dict[str, Any]:
@@ -148,6 +151,7 @@ def _day(day: VehicleMapDay, texts: Words) -> dict[str, Any]:
                 "place": place(f.geometry),
                 "evidence": evidence(f, people, texts.lang),
                 **_seen(f, people, texts),
+                **_case(f, day),
             }
             for f in in_order(day.findings)
         ],
@@ -170,3 +174,8 @@ def _day(day: VehicleMapDay, texts: Words) -> dict[str, Any]:
             for s in sorted(day.sessions, key=lambda s: (s.start_ms, s.session_id))
         ],
     }
+
+
+def _case(finding: Finding, day: VehicleMapDay) -> dict[str, Any]:
+    number, href = day.case_of.get(finding.finding_id, (None, None))
+    return {} if number is None else {"case": [number, relative_href(href, f"case {number}")]}

@@ -11,20 +11,19 @@ from typing import Any
 
 import typer
 
-from cases.roles import SYSTEM, Actor, Grant, Permission, Role
+from cases.roles import SYSTEM, Grant, Permission, Role
+from runs.access_views import account_line, entry_line, entry_time, read_entry
 from runs.open_store import opened
 from runs.settings import Settings, read_settings
 from runs.show import one_line, table
 from runs.who import acting, os_user
 from runs.words import say
 from store import accounts
-from store.access_log import Break, Entry, Link, append, head, recent, start_of, verify
-from store.accounts import Account, AccountRefused, role_in
+from store.access_log import Break, Link, append, head, recent, start_of, verify
+from store.accounts import Account, AccountRefused
 from store.engine import Store
 from store.heads import Head, read_heads, write_head
 from trajectories.clock import LocalTime
-
-SUBJECT_KIND = "access-log"
 
 
 @contextmanager
@@ -100,7 +99,7 @@ def list_accounts(path: Path | None, lang: str, as_json: bool) -> None:
             found = accounts.accounts(session, store.clock())
     local = LocalTime(settings.nightly.timezone)
     if as_json:
-        typer.echo(json.dumps([_account(account, local) for account in found], ensure_ascii=False))
+        typer.echo(json.dumps([account_line(account, local) for account in found], ensure_ascii=False))
         return
     header = [say("Account", lang), say("System user", lang), say("Roles", lang), say("State", lang)]
     rows = [[a.name, a.os_name or "-", "; ".join(map(_grant, a.grants)) or "-", _state(a, lang)] for a in found]
@@ -114,12 +113,12 @@ def show_log(
     with _open(path) as (settings, store):
         by = acting(store, Permission.READ_LOG)
         with store.writing() as session:
-            append(session, [_read_entry(by, store.clock(), subject, actor, reason)])
+            append(session, [read_entry(by, store.clock(), subject, actor, reason)])
         with store.reading() as session:
             found = recent(session, last, subject, actor)
     local = LocalTime(settings.nightly.timezone)
     if as_json:
-        typer.echo(json.dumps([_entry(link, local) for link in found], ensure_ascii=False))
+        typer.echo(json.dumps([entry_line(link, local) for link in found], ensure_ascii=False))
         return
     header = [say("Entry", lang), say("Time", lang), say("Account", lang), say("Role", lang), say("Action", lang),
               say("Subject", lang), say("Reason", lang)]  # fmt: skip
@@ -200,46 +199,9 @@ def _state(account: Account, lang: str) -> str:
     return say("in use", lang) if account.disabled_ms is None else say("disabled", lang)
 
 
-def _account(account: Account, local: LocalTime) -> dict[str, Any]:
-    off = account.disabled_ms
-    return {
-        "name": account.name,
-        "os_user": account.os_name,
-        "created": local.iso(account.created_ms),
-        "disabled": None if off is None else local.iso(off),
-        "grants": [
-            {
-                "role": g.role.value,
-                "districts": None if g.districts is None else sorted(g.districts),
-                "school_id": g.school_id,
-            }
-            for g in account.grants
-        ],
-    }
-
-
-def _read_entry(by: Actor, at_ms: int, subject: str | None, actor: str | None, reason: str) -> Entry:
-    """Return what is written down of a look into the log: about whom, and by whom, if that was asked."""
-    asked = "" if actor is None else f"actor {actor}"
-    why = ": ".join(part for part in (asked, reason) if part)
-    return Entry(at_ms, by.name, role_in(by, Permission.READ_LOG), "read-log", SUBJECT_KIND, subject or "all", why)
-
-
-def _entry(link: Link, local: LocalTime) -> dict[str, Any]:
-    return {**link._asdict(), "at": _time(link.at_ms, local)}
-
-
 def _row(link: Link, local: LocalTime) -> list[str]:
-    told = [link.seq, _time(link.at_ms, local), link.actor, link.role, link.action]
+    told = [link.seq, entry_time(link.at_ms, local), link.actor, link.role, link.action]
     return [str(value) for value in (*told, f"{link.subject_kind} {link.subject_id}", link.reason)]
-
-
-def _time(at_ms: int, local: LocalTime) -> str:
-    """Return a time in words; the number itself where a changed entry holds one that no calendar has."""
-    try:
-        return local.iso(at_ms)
-    except (ValueError, OverflowError, OSError, TypeError):
-        return str(at_ms)
 
 
 def _count(heads: Sequence[Head] | None) -> int | None:

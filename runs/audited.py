@@ -14,7 +14,8 @@ from audit.registry import Rule
 from feeds.bundle import Bundle, read_bundle
 from feeds.digest import bundle_digests
 from feeds.ledger import Ledger
-from feeds.passage_door import FOLDER, PassageCount
+from feeds.passage_count import PassageCount, Readmitted
+from feeds.passage_door import FOLDER
 from runs.asking import Asking
 from runs.assemble import assemble
 from runs.door import TrackDoor
@@ -66,11 +67,15 @@ class Audited:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What a store adds to an audit: what the answers that stand rest on, the passages it kept, who looks on."""
+    """What a store adds to an audit: what the answers that stand rest on, the passages it kept, who looks on.
+
+    `pushed`: passages that were pushed, to be judged beside those of the bundle, or those kept.
+    """
 
     recall: Recall | None = None
     kept: KeptPassages | None = None
     tap: Tap | None = None
+    pushed: Readmitted | None = None
 
 
 def _warn(door: TrackDoor, ledger: Ledger, day: date) -> None:
@@ -105,7 +110,7 @@ def audit_bundle(
         door.open()
         _warn(door, ledger, day)
         facts = assemble(bundle, service_day, door, Recipe())
-        cameras, witnesses = open_cameras(bundle, service_day, door, facts.places.plane, again.kept)
+        cameras, witnesses = open_cameras(bundle, service_day, door, facts.places.plane, again.kept, again.pushed)
         facts = replace(facts, witnesses=witnesses)
     known = versions(rules)
     named = {f: d for f, d in digests.items() if f.startswith("tracks/") or f.removesuffix(".gz") in EVIDENCE_FILES}

@@ -285,7 +285,8 @@ def show_precision(told: Sequence[Told], by: Sequence[str], lang: str) -> None:
         "month": say("Month", lang),
     }
     header = [*(names[name] for name in by), say("Judged", lang), say("Confirmed", lang), say("Share", lang),
-              say("Interval (95 %)", lang), say("Dismissed by pre-review", lang), say("Why dismissed", lang)]  # fmt: skip
+              say("Interval (95 %)", lang), say("Dismissed by pre-review", lang),
+              say("Why dismissed", lang)]  # fmt: skip
     lines = [
         [*(row[name] for name in by), row["n"], row["n_confirmed"], _percent(row["share"]),
          _interval(row["low"], row["high"]), row["n_automatic"], _reasons(row["reasons"], lang)]

@@ -12,6 +12,7 @@ import typer
 from runs.cli_access import log, user
 from runs.cli_cases import case
 from runs.cli_nightly import add_nightly
+from runs.cli_notices import notices
 from runs.cli_retention import retention
 from runs.cli_spot_checks import spot_check
 from runs.cli_store import store
@@ -304,6 +305,7 @@ app.add_typer(store)
 app.add_typer(retention)
 app.add_typer(case)
 app.add_typer(spot_check)
+app.add_typer(notices)
 
 
 @app.callback(invoke_without_command=True, epilog=say("Example:") + " trajaudit audit --help")

@@ -131,6 +131,84 @@ def revoke(
     revoke_role(settings, name, role, reason, lang, as_json)
 
 
+@user.command(
+    cls=Command,
+    help=example(
+        say("Give an account a key for programs. It is shown once."),
+        "trajaudit user key platform --label supervision --days 365",
+    ),
+)
+def key(
+    name: Name,
+    label: Annotated[str, typer.Option(help=say("Where the key is used."), show_default=False)],
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help=say("For how many days it counts (until it is revoked)."))
+    ] = None,
+    settings: SettingsFile = None,
+    lang: Language = LANG,
+    as_json: Json = False,
+) -> None:
+    """Give a key."""
+    from runs.proofs import give_key  # noqa: PLC0415
+
+    give_key(settings, name, label, days, lang, as_json)
+
+
+@user.command(
+    cls=Command,
+    help=example(say("List an account's keys: whose they are and until when."), "trajaudit user keys platform"),
+)
+def keys(name: Name, settings: SettingsFile = None, lang: Language = LANG, as_json: Json = False) -> None:
+    """List keys."""
+    from runs.proofs import list_keys  # noqa: PLC0415
+
+    list_keys(settings, name, lang, as_json)
+
+
+@user.command("revoke-key", cls=Command, help=example(say("End a key at once."), "trajaudit user revoke-key 3"))
+def revoke_key(
+    key_id: Annotated[int, typer.Argument(metavar="ID", help=say("The key's number."), show_default=False)],
+    reason: Why = "",
+    settings: SettingsFile = None,
+    lang: Language = LANG,
+    as_json: Json = False,
+) -> None:
+    """Revoke a key."""
+    from runs.proofs import revoke_key as end_key  # noqa: PLC0415
+
+    end_key(settings, key_id, reason, lang, as_json)
+
+
+@user.command(
+    cls=Command,
+    help=example(
+        say("Give an account a password, asked for or read from standard input; its owner must change it."),
+        "trajaudit user password li",
+    ),
+)
+def password(
+    name: Name, reason: Why = "", settings: SettingsFile = None, lang: Language = LANG, as_json: Json = False
+) -> None:
+    """Set a password."""
+    from runs.proofs import set_password  # noqa: PLC0415
+
+    set_password(settings, name, reason, lang, as_json)
+
+
+@user.command(
+    "totp-reset",
+    cls=Command,
+    help=example(say("Take the second factor from an account whose device is lost."), "trajaudit user totp-reset li"),
+)
+def totp_reset(
+    name: Name, reason: Why = "", settings: SettingsFile = None, lang: Language = LANG, as_json: Json = False
+) -> None:
+    """Reset a second factor."""
+    from runs.proofs import reset_totp  # noqa: PLC0415
+
+    reset_totp(settings, name, reason, lang, as_json)
+
+
 @log.command(
     cls=Command,
     help=example(

@@ -8,27 +8,30 @@ judged against the tracks in memory, and never kept: what is in scope goes in as
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from checkpoints.passage import Passage
 from feeds.bundle import Bundle, read_bundle
+from feeds.bundle_config import read_config
 from feeds.bundle_files import is_there
 from feeds.digest import file_sha256
 from feeds.faults import Fault, UnusableInput
-from feeds.ledger import Account, Ledger
+from feeds.ledger import Ledger
+from feeds.passage_count import Readmitted, account_from, count_as_dict, count_from
 from feeds.passage_door import FILE as PASSAGES
-from feeds.passage_door import FOLDER, PassageCount, Readmitted
+from feeds.passage_door import FOLDER, PUSHED
 from feeds.track_pages import page_of
-from runs.audited import EVIDENCE_FILES, WITNESS_FILES, Audited, audit_bundle
+from runs.audited import EVIDENCE_FILES, WITNESS_FILES, Again, Audited, audit_bundle
 from runs.night_folder import CONFIG, PAGED, feeds_of, night_folder
 from runs.persist import persistently
 from runs.points import reached
 from runs.progress import Progress, Silent
+from runs.pushed import PushedPassages, from_files, pushed_passages, pushed_tracks
 from runs.stand_in import holds_zones
 from runs.witness import KeptPassages
 from store import lease
@@ -46,11 +49,12 @@ from store.nights import (
     record_delivery,
 )
 from store.passages import passages_parquet, read_passages_parquet
+from store.pushed import Staged, settle, staged
 from store.tables.nights import PassageSet
 
 REGISTER_FILES = (EVIDENCE_FILES | WITNESS_FILES) - {PASSAGES}
 """What of a bundle's own folder comes in; everything else stays outside."""
-_ACCOUNTS = (PASSAGES, FOLDER)
+_ACCOUNTS = (PASSAGES, FOLDER, PUSHED)
 TRIES = 5
 """How often a delivery is judged anew because another one of the night came between."""
 
@@ -69,6 +73,7 @@ class Source:
     """What to take in: a bundle's folder, for one service day. `history_days`: how old pages beside it may be.
 
     `wait_s`: how long a database that is away is awaited; `held`: a lease without which nothing is written.
+    `undecided`: passages in a server's memory that may be misreadings; what else was pushed comes in by itself.
     """
 
     folder: Path
@@ -77,6 +82,7 @@ class Source:
     actor: str = "system"
     wait_s: float = 0.0
     held: Held | None = None
+    undecided: Sequence[Passage] = ()
 
 
 def ingest(store: Store, source: Source, progress: Progress | None = None) -> Ingested:
@@ -96,12 +102,14 @@ def _ingest(store: Store, source: Source, progress: Progress) -> Ingested:
     base = files_held(store, source.service_date)
     files = merged_files(store, source, base)
     _refuse_erased(store, files)
-    if base and files == base and _knows_passages(store, source):
+    files, taken = _with_pushed(store, source, files)
+    nothing_pushed = taken.is_empty and not source.undecided
+    if base and files == base and nothing_pushed and _knows_passages(store, source):
         return Ingested(source.service_date, (), ())
     with night_folder(store, files) as folder:
         _without_feeds_that_lack(folder, source)
         ledger = Ledger()
-        bundle, passages = _judged(store, folder, source, ledger, progress)
+        bundle, passages = _judged(store, folder, source, ledger, progress, taken)
         delivery = Delivery(
             service_date=source.service_date,
             timezone=bundle.config.local.name,
@@ -113,18 +121,32 @@ def _ingest(store: Store, source: Source, progress: Progress) -> Ingested:
             passages=passages,
         )
         reached("ingest-files-written")
-        changed = persistently(store, source.wait_s, lambda: _record(store, delivery, source.held))
+        changed = persistently(store, source.wait_s, lambda: _record(store, delivery, source.held, taken))
     reached("ingest-committed")
     return Ingested(source.service_date, tuple(changed), tuple(ledger.warnings))
 
 
-def _record(store: Store, delivery: Delivery, held: Held | None) -> list[str]:
+def _record(store: Store, delivery: Delivery, held: Held | None, taken: Staged) -> list[str]:
     with store.writing() as session:
         if held is not None:
             lease.check(session, held)
         changed = record_delivery(session, delivery, store.clock())
+        settle(session, taken)
         reached("ingest-before-commit")
     return changed
+
+
+def _with_pushed(store: Store, source: Source, files: dict[str, Arrival]) -> tuple[dict[str, Arrival], Staged]:
+    """Return the files of the night with the pushed positions among them, and all that is taken in of what waits."""
+    with store.reading() as session:
+        taken = staged(session, source.service_date)
+    if not taken.positions:
+        return files, taken
+    with night_folder(store, {n: a for n, a in files.items() if n.removesuffix(".gz") == CONFIG}) as folder:
+        config = read_config(folder, Ledger(), [])
+    feeds = {feed.name: (str(feed.format), str(feed.datum)) for feed in config.feeds}
+    tracks, taken = pushed_tracks(store, taken, files, feeds, config.local)
+    return dict(sorted({**files, **tracks}.items())), taken
 
 
 def _refuse_erased(store: Store, files: Mapping[str, Arrival]) -> None:
@@ -140,7 +162,9 @@ def _knows_passages(store: Store, source: Source) -> bool:
     sources = {name: file_sha256(path) for name, path in _passage_files(source.folder).items()}
     with store.reading() as session:
         held = current_passages(session, source.service_date)
-    return not sources or (held is not None and json.loads(held.sources) == sources)
+    if not sources or held is None:
+        return not sources
+    return {name: sha256 for name, sha256 in json.loads(held.sources).items() if name != PUSHED} == sources
 
 
 def items_of(bundle: Bundle) -> dict[str, Any]:
@@ -239,18 +263,36 @@ def _without_feeds_that_lack(folder: Path, source: Source) -> None:
 
 # ---------------------------------------------------------------- passages
 def _judged(
-    store: Store, folder: Path, source: Source, ledger: Ledger, progress: Progress
+    store: Store, folder: Path, source: Source, ledger: Ledger, progress: Progress, taken: Staged
 ) -> tuple[Bundle, PassageFile | None]:
-    """Read the night as an audit would, and settle the passages where the delivery brings any."""
+    """Read the night as an audit would, and settle the passages where the delivery, or a push, brings any.
+
+    Those that came by the other way before stay, and are judged once more.
+    """
     files = _passage_files(source.folder)
-    if not files:
+    if not files and not taken.batches and not source.undecided:
         return read_bundle(folder, ledger), None
+    with store.reading() as session:
+        held = current_passages(session, source.service_date)
+    pushed = pushed_passages(store, held, taken, source.undecided)
+    kept = None if files else KeptPassages(from_files(store, held), {})
+    again = Again(kept=kept, pushed=None if pushed is None else pushed.readmitted)
     with _lent(folder, source.folder):
-        audited = audit_bundle(folder, source.service_date, progress, only=frozenset())
+        audited = audit_bundle(folder, source.service_date, progress, only=frozenset(), again=again)
     for warning in audited.ledger.warnings:
         ledger.warn(warning)
-    sources = {name: file_sha256(path) for name, path in files.items()}
-    return audited.bundle, _put_passages(store, source.service_date, audited, sources)
+    if pushed is not None and pushed.n_undecided:
+        ledger.warn(
+            f"{PUSHED}: {pushed.n_undecided} passages that may be misread plates of registered cars were gone before "
+            "a track could decide on them, and are dropped"
+        )
+    sources = {name: file_sha256(path) for name, path in files.items()} or _file_sources(held)
+    return audited.bundle, _put_passages(store, source.service_date, audited, sources, pushed)
+
+
+def _file_sources(held: PassageSet | None) -> dict[str, str]:
+    told: dict[str, str] = {} if held is None else json.loads(held.sources)
+    return {name: sha256 for name, sha256 in told.items() if name != PUSHED}
 
 
 def _passage_files(folder: Path) -> dict[str, Path]:
@@ -275,20 +317,22 @@ def _lent(folder: Path, source: Path) -> Iterator[None]:
             link.unlink(missing_ok=True)
 
 
-def _put_passages(store: Store, day: date, audited: Audited, sources: Mapping[str, str]) -> PassageFile:
-    door = audited.cameras.door
+def _put_passages(
+    store: Store, day: date, audited: Audited, sources: Mapping[str, str], pushed: PushedPassages | None
+) -> PassageFile:
+    door, ledger = audited.cameras.door, audited.ledger
     kept = [p for p in audited.night.facts.witnesses.passages if door.holds(p)]
     with write_aside(store) as aside:
         aside.write_bytes(passages_parquet(kept))
         path, sha256 = put_passages(store, day, aside)
-    return PassageFile(path, sha256, len(kept), door.count.read, dict(sources), _told(door.count, audited.ledger))
-
-
-def _told(count: PassageCount, ledger: Ledger) -> dict[str, Any]:
-    """Return counts JSON-ready; `dataclasses.asdict` would count the pairs of a Counter."""
-    held = {f.name: getattr(count, f.name) for f in fields(count)}
-    counted = {name: dict(value) if isinstance(value, Counter) else value for name, value in held.items()}
-    return {"count": counted, "accounts": {n: ledger.accounts[n].as_dict() for n in _ACCOUNTS if n in ledger.accounts}}
+    accounts = {n: ledger.accounts[n].as_dict() for n in _ACCOUNTS if n in ledger.accounts}
+    counts: dict[str, Any] = {"count": count_as_dict(door.count), "accounts": accounts}
+    if pushed is not None:
+        # Told apart, so that a later delivery of one kind leaves the other as it is.
+        counts["files"] = count_as_dict(door.from_files)
+        counts[PUSHED] = {"count": count_as_dict(door.pushed), "account": accounts[PUSHED]}
+        sources = {**sources, PUSHED: pushed.sha256}
+    return PassageFile(path, sha256, len(kept), door.count.read, dict(sources), counts)
 
 
 def kept_passages(store: Store, held: PassageSet | None) -> KeptPassages | None:
@@ -297,11 +341,5 @@ def kept_passages(store: Store, held: PassageSet | None) -> KeptPassages | None:
         return None
     passages = read_passages_parquet((store.folder / held.path).read_bytes())
     told = json.loads(held.counts)
-    accounts = {name: Account(**_counters(account)) for name, account in told["accounts"].items()}
-    return KeptPassages(
-        Readmitted(passages, PassageCount(**_counters(told["count"])), accounts), json.loads(held.sources)
-    )
-
-
-def _counters(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: Counter(value) if isinstance(value, dict) else value for name, value in told.items()}
+    accounts = {name: account_from(account) for name, account in told["accounts"].items()}
+    return KeptPassages(Readmitted(passages, count_from(told["count"]), accounts), json.loads(held.sources))

@@ -223,6 +223,7 @@ def _record_failure(desk: Desk, report: NightReport) -> None:
     now_ms, day = desk.store.clock(), report.service_date
     report.run_id = report.run_id or new_run_id(day)
     with desk.store.writing() as session:
+        lease.check(session, desk.held)
         run = session.get(Run, report.run_id)
         if run is None:
             run = Run(run_id=report.run_id, kind=KIND, service_date=day, started_ms=now_ms, actor=desk.actor)

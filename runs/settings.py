@@ -12,10 +12,20 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from feeds.faults import Fault, UnusableInput
+from runs.addresses import refused_entries
 
 SETTINGS_VARIABLE = "TRAJAUDIT_SETTINGS"
 PREFIX = "TRAJAUDIT_"
@@ -32,7 +42,19 @@ def _codes(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _entries(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is no entry of an allow list, all at once."""
+    wrong = refused_entries(value)
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return value
+
+
 Dates = Annotated[tuple[date, ...], NoDecode, BeforeValidator(_codes)]
+Allowed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes), AfterValidator(_entries)]
+Algorithm = Literal["RS256", "ES256", "EdDSA"]
+"""Signatures by key pairs only: with a shared secret whoever can verify a token can also make one."""
+Algorithms = Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(_codes), Field(min_length=1)]
 
 
 class StoreSettings(Group):
@@ -104,6 +126,115 @@ class RetentionSettings(Group):
     )
 
 
+class LoginSettings(Group):
+    """Who logs in with a password, and for how long. Behind a proxy, uvicorn's --forwarded-allow-ips must name it."""
+
+    idle_minutes: int = Field(30, ge=1, le=1440, description="A session that is not used ends after so long.")
+    absolute_hours: int = Field(12, ge=1, le=168, description="Any session ends after so long.")
+    lock_after: int = Field(5, ge=1, le=100, description="Failures under one name that lock it.")
+    lock_address_after: int = Field(
+        5, ge=1, le=60, description="Failures from one client's address that lock it; more where many share one."
+    )
+    lock_minutes: int = Field(1, ge=1, le=1440, description="For how long at first; each further failure doubles it.")
+    lock_longest_minutes: int = Field(60, ge=1, le=1440, description="For how long at most.")
+    sealing_key_file: Path | None = Field(
+        None,
+        description="32 bytes in hexadecimal (mode 0600) that seal second factors; not set: one in the store."
+        " Not in backups.",
+    )
+
+
+class LimitSettings(Group):
+    """How much one may ask for in a minute, on each worker; 0: any number."""
+
+    logins_account: int = Field(10, ge=0, description="Logins under one name.")
+    logins_address: int = Field(30, ge=0, description="Logins from one client's address.")
+    requests_account: int = Field(1200, ge=0, description="Requests of one account.")
+    requests_address: int = Field(2400, ge=0, description="Requests from one client's address.")
+
+
+class IdentitySettings(Group):
+    """Tokens (JWT) of the platform's identity provider; taken once issuer, audience and jwks_file are set."""
+
+    issuer: str | None = Field(None, min_length=1, description="Whose tokens are taken: `iss`.")
+    audience: str | None = Field(None, min_length=1, description="For whom they must be made: `aud`.")
+    jwks_file: Path | None = Field(
+        None, description="The provider's public keys (RFC 7517), read again when the file changes; never fetched."
+    )
+    algorithms: Algorithms = Field(("RS256", "ES256", "EdDSA"), description="Signatures that are taken.")
+    account_claim: str = Field("sub", min_length=1, description="The claim that names the account; roles are ours.")
+    leeway_s: int = Field(30, ge=0, le=300, description="Seconds by which clocks may differ.")
+    max_age_s: int = Field(3600, ge=60, le=86400, description="Seconds after `iat` for which a token is taken.")
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> IdentitySettings:
+        told = [self.issuer, self.audience, self.jwks_file]
+        if any(told) and not all(told):
+            raise ValueError("issuer, audience and jwks_file belong together: expected all three, or none")
+        return self
+
+
+class OutboundSettings(Group):
+    """What the program may connect to by itself: receivers of notices, messengers, providers of map tiles."""
+
+    enabled: bool = Field(False, description="Whether anything goes out at all.")
+    allow: Allowed = Field(
+        (),
+        description="Where to: HOST (port 443), HOST:PORT, `*.HOST`, `*` (any name); addresses that are not public, or"
+        " written as numbers, by ADDRESS:PORT or NETWORK/BITS besides.",
+    )
+    timeout_s: float = Field(10, gt=0, le=300, description="Seconds to wait for a connection, or a piece of an answer.")
+    total_s: float = Field(30, gt=0, le=600, description="Seconds that an exchange may take as a whole.")
+    max_answer_kb: int = Field(256, ge=1, le=65536, description="KB of an answer that are read.")
+    ca_file: Path | None = Field(None, description="PEM file of the authorities to trust in place of the usual ones.")
+
+
+class NoticeSettings(Group):
+    """How notices reach their receivers. Webhooks are added by `trajaudit notices add-webhook`."""
+
+    apprise: Path | None = Field(
+        None,
+        description="File of messengers and mail, mode 0600: NAME [zh or en] [alarms] = URL (apprise) in each line.",
+    )
+    lang: Literal["zh", "en"] = Field("zh", description="Language of messages where the line names none.")
+    desk_url: str = Field("", pattern=r"^(https?://[^\s?#]*)?$", description="Address of the desk, for links.")
+    attempts: int = Field(12, ge=1, le=100, description="Tries before a notice is given up.")
+    first_wait_s: float = Field(5, gt=0, description="Seconds before the second try; they grow with each.")
+    longest_wait_s: float = Field(21600, gt=0, description="Seconds before the last try.")
+    lease_minutes: int = Field(5, ge=1, le=60, description="A sender that was killed holds others off for so long.")
+    silent_hours: int = Field(24, ge=1, le=720, description="After so long without anything sent, that is told.")
+
+
+class PushSettings(Group):
+    """What is pushed to the server: passages and positions."""
+
+    days: int = Field(
+        7, ge=1, le=30, description="Service days back of which pushes are taken, and for which they wait for a night."
+    )
+
+
+class ViidSettings(Group):
+    """Passages pushed by a video and image platform (GA/T 1400). Nothing is asked for there, and nothing goes out."""
+
+    devices_file: Path | None = Field(
+        None,
+        description="Who may register: TOML, mode 0600, [devices.ID] with password or password_file, and where needed"
+        " username, networks; not set: nobody.",
+    )
+    crosswalk_file: Path | None = Field(
+        None,
+        description="Whose key an identity number leads to: CSV, mode 0600, id_number or id_number_sha256, and"
+        " person_id. Read into memory alone; not set: only keys of the staff list are known.",
+    )
+    server_id: str = Field("00000000005030000001", pattern=r"^[0-9]{20}$", description="Our own id, 20 digits.")
+    max_body_mb: int = Field(16, ge=1, le=32, description="MB that one push may have.")
+    at_once: int = Field(2, ge=1, le=32, description="Pushes that are decided on at once.")
+    waiting: int = Field(16, ge=0, le=1000, description="Pushes that wait for that; further ones are told: busy.")
+    undecided: int = Field(
+        50_000, ge=0, description="Passages held in memory that may be misread plates, until tracks decide on them."
+    )
+
+
 class Settings(BaseSettings):
     """Everything an office sets."""
 
@@ -116,6 +247,13 @@ class Settings(BaseSettings):
     cases: CaseSettings = CaseSettings()  # type: ignore[call-arg]
     log: LogSettings = LogSettings()  # type: ignore[call-arg]
     retention: RetentionSettings = RetentionSettings()  # type: ignore[call-arg]
+    outbound: OutboundSettings = OutboundSettings()  # type: ignore[call-arg]
+    notices: NoticeSettings = NoticeSettings()  # type: ignore[call-arg]
+    login: LoginSettings = LoginSettings()  # type: ignore[call-arg]
+    limits: LimitSettings = LimitSettings()  # type: ignore[call-arg]
+    identity: IdentitySettings = IdentitySettings()  # type: ignore[call-arg]
+    push: PushSettings = PushSettings()  # type: ignore[call-arg]
+    viid: ViidSettings = ViidSettings()  # type: ignore[call-arg]
 
     @classmethod
     def settings_customise_sources(
@@ -166,6 +304,11 @@ _PATHS = {
     "cases": ("pre_review",),
     "log": ("heads",),
     "retention": ("signing_key_file",),
+    "outbound": ("ca_file",),
+    "notices": ("apprise",),
+    "login": ("sealing_key_file",),
+    "identity": ("jwks_file",),
+    "viid": ("devices_file", "crosswalk_file"),
 }
 
 

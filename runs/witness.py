@@ -20,7 +20,8 @@ from checkpoints.camera_passes import CameraPasses, Sites, camera_passes
 from checkpoints.plates import PlateBook
 from feeds.bundle import Bundle
 from feeds.bundle_files import is_there
-from feeds.passage_door import PassageDoor, Readmitted
+from feeds.passage_count import Readmitted
+from feeds.passage_door import PassageDoor
 from feeds.passage_files import read_passages
 from feeds.passage_raw import Scale
 from geo.plane import LocalPlane
@@ -63,11 +64,16 @@ class KeptPassages:
 
 
 def open_cameras(
-    bundle: Bundle, day: ServiceDay, doors: TrackDoor, plane: LocalPlane, kept: KeptPassages | None = None
+    bundle: Bundle,
+    day: ServiceDay,
+    doors: TrackDoor,
+    plane: LocalPlane,
+    kept: KeptPassages | None = None,
+    pushed: Readmitted | None = None,
 ) -> tuple[CameraDesk, Witnesses]:
     """Read the passages of a bundle through the door: what is out of scope is gone when this returns.
 
-    `kept`: these in place of the bundle's.
+    `kept`: these in place of the bundle's; `pushed`: these besides.
     """
     on = day.date
     cameras = {c.camera_id: c for c in bundle.cameras if c.holds_on(on)}
@@ -82,6 +88,8 @@ def open_cameras(
         passages = read_passages(bundle.folder, day.local, Scale.of(bundle.config.matcher), door)
     else:
         passages = tuple(door.readmit(kept.readmitted, doors.vehicles()))
+    if pushed is not None:
+        passages = (*passages, *door.join(pushed, doors.vehicles()))
     if not passages or not cameras:
         return CameraDesk(door, NO_SITES), Witnesses(crew_doubt="no-passages" if allowed else "no-mandate")
     lon, lat = (np.array([getattr(c, name) for c in cameras.values()]) for name in ("lon_deg", "lat_deg"))

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import gettext
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
 CATALOGUES = Path(__file__).resolve().parent / "locale"
 LANGUAGES = {"zh": "zh_CN", "en": "en"}
 LANGUAGE_VARIABLE = "TRAJAUDIT_LANG"
+_SPOKEN: ContextVar[str | None] = ContextVar("trajaudit_language", default=None)
 
 
 def default_language() -> str:
-    """Return the language of the environment variable TRAJAUDIT_LANG, Chinese where it is unset or unknown."""
-    wanted = os.environ.get(LANGUAGE_VARIABLE, "zh")
+    """Return the language that is spoken, else that of TRAJAUDIT_LANG, Chinese where it is unset or unknown."""
+    wanted = _SPOKEN.get() or os.environ.get(LANGUAGE_VARIABLE, "zh")
     return wanted if wanted in LANGUAGES else "zh"
+
+
+@contextmanager
+def speaking(lang: str) -> Iterator[None]:
+    """Have all that is said in the block, in this thread or task, be in a language."""
+    before = _SPOKEN.set(lang)
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(before)
 
 
 @lru_cache(maxsize=len(LANGUAGES))

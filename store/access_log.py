@@ -290,13 +290,17 @@ def alone(session: Session) -> None:
         session.scalar(queue)
 
 
-def recent(session: Session, last: int, subject_id: str | None = None, actor: str | None = None) -> list[Link]:
-    """Return the last entries, the newest at the end: all, or about one subject, or by one account."""
+def recent(
+    session: Session, last: int, subject_id: str | None = None, actor: str | None = None, before: int | None = None
+) -> list[Link]:
+    """Return the last entries (`before` one), the newest at the end: all, or about one subject, or by one account."""
     asked = select(*(_as_is(session, name) for name in Link._fields)).order_by(AccessEntry.seq.desc()).limit(last)
     if subject_id is not None:
         asked = asked.where(AccessEntry.subject_id == subject_id)
     if actor is not None:
         asked = asked.where(AccessEntry.actor == actor)
+    if before is not None:
+        asked = asked.where(AccessEntry.seq < before)
     return [_link(row) for row in session.execute(asked)][::-1]
 
 

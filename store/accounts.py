@@ -82,20 +82,20 @@ def add_first(session: Session, os_user: str, name: str, os_name: str, at_ms: in
 def create_user(session: Session, by: Actor, name: str, os_name: str | None, at_ms: int, reason: str = "") -> None:
     """Make an account without any role."""
     alone(session)
-    _must_manage(session, by, at_ms)
+    must_manage(session, by, at_ms)
     _add_user(session, by, name, os_name, at_ms, reason)
 
 
 def disable(session: Session, by: Actor, name: str, at_ms: int, reason: str = "") -> None:
     """Let an account act no more. It is not removed: what it did stays its own."""
     alone(session)
-    _must_manage(session, by, at_ms)
+    must_manage(session, by, at_ms)
     user = _user(session, name)
     if user.disabled_ms is not None:
         raise AccountRefused(f"account {name!r} is disabled already")
     _must_leave_an_administrator(session, name)
     user.disabled_ms = at_ms
-    _log(session, by, "disable-account", name, at_ms, reason)
+    log_of_account(session, by, "disable-account", name, at_ms, reason)
 
 
 def grant(
@@ -111,7 +111,7 @@ def grant(
 ) -> None:
     """Give an account a role: in these districts (None: the whole city), for a school's account with its school."""
     alone(session)
-    _must_manage(session, by, at_ms)
+    must_manage(session, by, at_ms)
     if by.name == name:
         raise AccountRefused("nobody grants a role to himself: another administrator may do it")
     given = _bounded(role, districts, school)
@@ -131,7 +131,7 @@ def grant(
 def revoke(session: Session, by: Actor, name: str, role: Role, at_ms: int, reason: str = "") -> int:
     """Take a role from an account, wherever it holds it; return how many grants have ended."""
     alone(session)
-    _must_manage(session, by, at_ms)
+    must_manage(session, by, at_ms)
     user = _user(session, name)
     held = [g for g in _grants(session, user, at_ms) if g.role is role]
     if not held:
@@ -141,7 +141,7 @@ def revoke(session: Session, by: Actor, name: str, role: Role, at_ms: int, reaso
     standing = (Grant.name == name) & (Grant.role == role.value) & Grant.revoked_ms.is_(None)
     session.execute(update(Grant).where(standing).values(revoked_ms=at_ms, revoked_by=by.name))
     for given in held:
-        _log(session, by, "revoke-role", name, at_ms, _with(_told(given), reason))
+        log_of_account(session, by, "revoke-role", name, at_ms, _with(_told(given), reason))
     return len(held)
 
 
@@ -169,7 +169,7 @@ def _add_user(session: Session, by: Actor, name: str, os_name: str | None, at_ms
     session.add(User(name=name, os_name=os_name, created_ms=at_ms, created_by=by.name, disabled_ms=None))
     session.flush()
     shown = "no system user" if os_name is None else f"system user {os_name}"
-    _log(session, by, "create-account", name, at_ms, _with(shown, reason))
+    log_of_account(session, by, "create-account", name, at_ms, _with(shown, reason))
 
 
 def _add_grant(session: Session, by: Actor, name: str, given: roles.Grant, at_ms: int, reason: str) -> None:
@@ -187,7 +187,7 @@ def _add_grant(session: Session, by: Actor, name: str, given: roles.Grant, at_ms
         )
     )
     session.flush()
-    _log(session, by, "grant-role", name, at_ms, _with(_told(given), reason))
+    log_of_account(session, by, "grant-role", name, at_ms, _with(_told(given), reason))
 
 
 def _bounded(role: Role, districts: Iterable[str] | None, school: str | None) -> roles.Grant:
@@ -226,7 +226,7 @@ def _is_off(user: User, at_ms: int) -> bool:
     return user.disabled_ms is not None and user.disabled_ms <= at_ms
 
 
-def _must_manage(session: Session, by: Actor, at_ms: int) -> None:
+def must_manage(session: Session, by: Actor, at_ms: int) -> None:
     """Refuse whoever is no administrator as the database has it in this transaction, whatever was so before."""
     if by.is_system or not roles.has_permission(actor_of(session, by.name, at_ms), Permission.MANAGE_USERS):
         raise AccountRefused(f"{by.name!r} may not manage accounts: an administrator may")
@@ -259,5 +259,6 @@ def _with(what: str, reason: str) -> str:
     return f"{what}: {reason}" if reason else what
 
 
-def _log(session: Session, by: Actor, action: str, name: str, at_ms: int, reason: str) -> None:
+def log_of_account(session: Session, by: Actor, action: str, name: str, at_ms: int, reason: str) -> None:
+    """Write down what an administrator did with an account."""
     append(session, [Entry(at_ms, by.name, role_in(by, Permission.MANAGE_USERS), action, SUBJECT_KIND, name, reason)])

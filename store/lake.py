@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from store.engine import Store
 from store.files import put_partition, write_aside
+from store.registers import as_known
 from store.tables.nights import Partition
 
 SCHEMA = pa.schema(
@@ -160,20 +161,25 @@ def record_partitions(session: Session, service_date: date, written: Sequence[Wr
             )  # fmt: skip
 
 
-def _current(session: Session, service_date: date) -> Sequence[Partition]:
+def _current(session: Session, service_date: date, known_ms: int | None = None) -> Sequence[Partition]:
     found = session.scalars(
         select(Partition)
-        .where(Partition.service_date == service_date, Partition.superseded_ms.is_(None))
+        .where(Partition.service_date == service_date, *as_known(Partition, known_ms))
         .order_by(Partition.bucket)
     )
     return [p for p in found if p.erased_ms is None]
 
 
-def read_track(store: Store, session: Session, service_date: date, vehicle_id: str) -> pa.Table:
-    """Return the fixes of one vehicle on one service day by time, in the columns of `SCHEMA`; none: no rows."""
+def read_track(
+    store: Store, session: Session, service_date: date, vehicle_id: str, known_ms: int | None = None
+) -> pa.Table:
+    """Return the fixes of one vehicle on one service day by time, in the columns of `SCHEMA`; none: no rows.
+
+    As known at a time (None: now), so far as that was not erased since.
+    """
     import duckdb  # noqa: PLC0415 -- slow to import, and hardly any command asks
 
-    files = [str(store.folder / p.path) for p in _current(session, service_date)]
+    files = [str(store.folder / p.path) for p in _current(session, service_date, known_ms)]
     if not files:
         return SCHEMA.empty_table()
     with duckdb.connect() as db:

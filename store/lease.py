@@ -83,6 +83,12 @@ def _take(session: Session, name: str, now_ms: int, ttl_ms: int) -> Held:
     return Held(name, row.token)
 
 
+def holder(session: Session, name: str, now_ms: int) -> str | None:
+    """Return who holds a lease at a time; None where it is free to be taken."""
+    row = session.get(Lease, name)
+    return None if row is None or row.expires_ms <= now_ms or _is_dead(row.holder) else row.holder
+
+
 def check(session: Session, held: Held) -> None:
     """Raise `LeaseLost` unless the lease is still ours; it stays so until the transaction ends."""
     row = session.scalar(select(Lease).where(Lease.name == held.name).with_for_update())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from checkpoints.passage import Candidate, Face, Passage, Reading, Seat
@@ -39,7 +41,7 @@ SCHEMA = pa.schema(
 
 def passages_parquet(passages: Sequence[Passage]) -> bytes:
     """Return passages as a Parquet file, in their order; the same passages give the same bytes."""
-    rows = [_row(p) for p in passages]
+    rows = [passage_row(p) for p in passages]
     columns = [pa.array([row[f.name] for row in rows], f.type) for f in SCHEMA]
     out = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), out, compression="zstd")
@@ -48,7 +50,15 @@ def passages_parquet(passages: Sequence[Passage]) -> bytes:
 
 def read_passages_parquet(data: bytes) -> tuple[Passage, ...]:
     """Return the passages of such a file."""
-    return tuple(_passage(row) for row in pq.read_table(io.BytesIO(data), schema=SCHEMA).to_pylist())
+    return tuple(passage_of(row) for row in pq.read_table(io.BytesIO(data), schema=SCHEMA).to_pylist())
+
+
+def vehicle_passages(path: Path, vehicle_id: str) -> tuple[Passage, ...]:
+    """Return the passages of such a file that name a car as read, or whose likeliest reading it is."""
+    own = pc.field("vehicle_id") == vehicle_id
+    rows = pq.read_table(path, schema=SCHEMA, filters=own | pc.field("vehicle_id").is_null()).to_pylist()
+    found = (passage_of(row) for row in rows)
+    return tuple(p for p in found if vehicle_id in {p.vehicle_id, *(o.vehicle_id for o in p.others[:1])})
 
 
 def without_faces(passages: Sequence[Passage]) -> tuple[Passage, ...]:
@@ -60,7 +70,8 @@ def _fields(p: Passage) -> dict[str, Any]:
     return {f.name: getattr(p, f.name) for f in SCHEMA}
 
 
-def _row(p: Passage) -> dict[str, Any]:
+def passage_row(p: Passage) -> dict[str, Any]:
+    """Return a passage as plain values, JSON-ready."""
     faces = [
         {
             "seat": str(face.seat),
@@ -73,7 +84,8 @@ def _row(p: Passage) -> dict[str, Any]:
     return {**_fields(p), "others": [o._asdict() for o in p.others], "faces": faces}
 
 
-def _passage(row: dict[str, Any]) -> Passage:
+def passage_of(row: dict[str, Any]) -> Passage:
+    """Return the passage of such values."""
     faces = tuple(
         Face(Seat(f["seat"]), f["quality"], tuple(Candidate(**c) for c in f["candidates"]), f["declared_score"])
         for f in row["faces"]

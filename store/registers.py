@@ -115,10 +115,13 @@ def _write_rows(session: Session, table: type[t.Row], content: str, rows: Sequen
         session.execute(insert(table), [{**row, "content": content, "ordinal": i} for i, row in enumerate(rows)])
 
 
-def register_rows(session: Session, service_date: date, name: str, known_ms: int | None = None) -> list[Any]:
+def register_rows(
+    session: Session, service_date: date, name: str, known_ms: int | None = None, on: date | None = None
+) -> list[Any]:
     """Return the rows of a register for a night, in the file's order, as known at a time (None: now).
 
-    Only rows that hold on that date: this is what was approved, or registered, on that day.
+    Only rows that hold on that date: this is what was approved, or registered, on that day. `on`: on another date, of
+    which no register came in yet.
     """
     version, table = t.RegisterVersion, REGISTERS[name].table
     content = session.scalar(
@@ -127,7 +130,7 @@ def register_rows(session: Session, service_date: date, name: str, known_ms: int
         )
     )
     rows: Sequence[Any] = session.scalars(select(table).where(table.content == content).order_by(table.ordinal)).all()
-    return [row for row in rows if _holds(row, service_date)]
+    return [row for row in rows if _holds(row, on or service_date)]
 
 
 def as_known(table: Any, known_ms: int | None) -> tuple[Any, ...]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,18 +25,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit.evidence import canonical
-from store.engine import Store, StoreRefused
-from store.files import flush
+from store.engine import Store
+from store.key_files import KeyRefused, make_key_file
 from store.tables.access import AccessEntry, Tombstone
 
 KEY_FILE = "signing.key"
 ERASE, SUBJECT_KIND = "erase", "tombstone"
 """How the access log names a tombstone. Its number is the subject, its digest the reason."""
 FIRST_PREVIOUS = "0" * 64
-
-
-class KeyRefused(StoreRefused):
-    """The key cannot be used; the message says what was found, what was expected and what to do."""
 
 
 class Flaw(NamedTuple):
@@ -71,7 +65,10 @@ def load_key(store: Store, path: Path | None = None) -> Ed25519PrivateKey:
     if path is None:
         path = store.folder / KEY_FILE
         if not path.exists():
-            _make_key(path)
+            make_key_file(
+                path,
+                Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            )
     return read_key(path)
 
 
@@ -89,24 +86,6 @@ def read_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyRefused(f"{path}: holds a key of another kind: expected Ed25519; {hint}")
     return key
-
-
-def _make_key(path: Path) -> None:
-    """Make a key file, whole or not at all; of two at once one stays."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{KEY_FILE}.")  # mode 0600
-    aside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(aside)
-        except FileExistsError:
-            return
-        flush(path.parent)
-    finally:
-        aside.unlink()
 
 
 def public_hex(key: Ed25519PrivateKey) -> str:

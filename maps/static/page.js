@@ -164,6 +164,7 @@ const trajaudit = (function () {
         _("Vehicle {id}", { id: given.vehicle }), _("Times in {zone}", { zone: given.zone })];
     const head = el("header", { class: "head" }, [
       given.index ? el("a", { class: "back", href: given.index }, "← " + _("Overview")) : null,
+      given.home ? el("a", { class: "back", href: given.home }, "← " + _("Start page")) : null,
       el("h1", {}, given.heading),
       el("p", { class: "about" }, about.filter(Boolean).join(" · ")),
       el("p", { class: "caution" }, _("A finding is a reason to check. Nothing here is established until a person has confirmed it.")),
@@ -174,7 +175,9 @@ const trajaudit = (function () {
     map.getContainer().setAttribute("role", "region");
     map.getContainer().setAttribute("aria-label", _("Map"));
     map.attributionControl.setPrefix("Leaflet");
-    map.attributionControl.addAttribution(_("WGS-84, no background map"));
+    const tiles = given.tiles || [];
+    map.attributionControl.addAttribution(tiles.length ? "WGS-84" : _("WGS-84, no background map"));
+    tiles.forEach((one, k) => { if (k === 0) L.tileLayer(one.url, { attribution: one.name, maxNativeZoom: 18, maxZoom: 20 }).addTo(map); });
     L.control.zoom({ position: "topright", zoomInTitle: _("Zoom in"), zoomOutTitle: _("Zoom out") }).addTo(map);
     L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
     new Graticule().addTo(map);

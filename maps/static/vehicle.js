@@ -65,6 +65,7 @@
         [_("Confidence rests on"), finding.basis ? named(finding.basis) : null],
         [_("File and rows"), rowsOf(finding)],
         [_("Number"), finding.id],
+        [_("Case"), finding.case ? el("a", { href: finding.case[1] }, finding.case[0]) : null],
       ]),
       app.passages ? app.passages.pieces(finding, go) : null,
       Object.keys(margins).length ? el("h4", {}, _("Margins measured")) : null,

@@ -37,7 +37,11 @@ class Grant(Base):
 
 
 class Webhook(Base):
-    """Where notices go; the secret itself is in a file or the environment, named by `secret_ref`."""
+    """Where notices go; the secret itself is in a file or the environment, named by `secret_ref`.
+
+    `events`: JSON list of kinds, such as `case.*`. `clearance`: what it may be told beside ids: nothing, or
+    `vehicle`.
+    """
 
     __tablename__ = "webhooks"
 
@@ -45,6 +49,7 @@ class Webhook(Base):
     url: Mapped[str] = mapped_column(Text)
     events: Mapped[Json]
     secret_ref: Mapped[Id]
+    clearance: Mapped[Code | None]
     created_ms: Mapped[Ms]
     created_by: Mapped[Id]
     disabled_ms: Mapped[Ms | None]

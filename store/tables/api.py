@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, LargeBinary, Text
+from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, Code, Counter, Day, Id, Json, Ms, Sha256
@@ -26,7 +26,7 @@ class ApiKey(Base):
 class Credential(Base):
     """An account's password and second factor. `totp_sealed`: the secret, sealed with the store's key.
 
-    `failures` count since the last success; until `locked_until_ms` nothing is tried. `totp_step`: the last used one.
+    `totp_pending`: the same before the first code has confirmed it. `totp_step`: the last used one.
     """
 
     __tablename__ = "credentials"
@@ -34,11 +34,24 @@ class Credential(Base):
     name: Mapped[Id] = mapped_column(primary_key=True)
     password_hash: Mapped[str] = mapped_column(Text)
     totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    totp_pending: Mapped[bytes | None] = mapped_column(LargeBinary)
     totp_step: Mapped[Ms | None]
-    failures: Mapped[int]
-    locked_until_ms: Mapped[Ms | None]
     changed_ms: Mapped[Ms]
     must_change: Mapped[bool]
+
+
+class FailedLogin(Base):
+    """Failures under a name since its last success; until `locked_until_ms` nothing is tried.
+
+    Of the name only the SHA-256 is kept: it may be no account's, or a password in the wrong field.
+    """
+
+    __tablename__ = "failed_logins"
+
+    name_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_ms: Mapped[Ms] = mapped_column(index=True)
+    locked_until_ms: Mapped[Ms | None]
 
 
 class Login(Base):
@@ -55,7 +68,10 @@ class Login(Base):
 
 
 class UsedToken(Base):
-    """An identity provider's token that was used once for what may not be repeated (`jti`), until it expires."""
+    """An identity provider's token that was used once for what may not be repeated, until it expires.
+
+    `jti`: SHA-256 of the token's issuer and number, which are the provider's to choose.
+    """
 
     __tablename__ = "used_tokens"
 
@@ -78,16 +94,23 @@ class Idempotent(Base):
 
 
 class Delivery(Base):
-    """One notice on its way to one receiver. `state`: waiting, sent or dead; `attempts` so far."""
+    """One notice on its way to one receiver. `state`: waiting, sent or dead; `attempts` so far.
+
+    What has the same `order_key` goes to a receiver in the order of its notices.
+    """
 
     __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_due", "state", "next_ms"),)
+    __table_args__ = (
+        UniqueConstraint("notice_id", "channel"),
+        Index("ix_deliveries_due", "state", "next_ms"),
+        Index("ix_deliveries_order", "channel", "order_key", "notice_id"),
+    )
 
     id: Mapped[Counter]
-    notice_id: Mapped[Ms] = mapped_column(index=True)
+    notice_id: Mapped[Ms]
     webhook_id: Mapped[Ms | None] = mapped_column(index=True)
     channel: Mapped[Id]
-    order_key: Mapped[Id] = mapped_column(index=True)
+    order_key: Mapped[Id]
     state: Mapped[Code]
     attempts: Mapped[int]
     next_ms: Mapped[Ms]
@@ -111,6 +134,32 @@ class PushedPosition(Base):
     heading_deg: Mapped[float | None]
     pushed_ms: Mapped[Ms]
     batch_id: Mapped[Code]
+
+
+class PushedBatch(Base):
+    """What the door said of one push of passages: numbers alone, until the night takes them in (`counts`)."""
+
+    __tablename__ = "pushed_batches"
+
+    batch_id: Mapped[Code] = mapped_column(primary_key=True)
+    service_date: Mapped[Day] = mapped_column(primary_key=True, index=True)
+    device_id: Mapped[Id]
+    counts: Mapped[Json]
+    pushed_ms: Mapped[Ms]
+
+
+class PushedPassage(Base):
+    """A passage whose plate, as read, is a registered car's, until the night takes it in.
+
+    `passage`: as `store.passages` has it: no plate, and enrolled candidates alone.
+    """
+
+    __tablename__ = "pushed_passages"
+
+    service_date: Mapped[Day] = mapped_column(primary_key=True)
+    passage_id: Mapped[Id] = mapped_column(primary_key=True)
+    batch_id: Mapped[Code] = mapped_column(index=True)
+    passage: Mapped[Json]
 
 
 class ViidDevice(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index
+from sqlalchemy import Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, Code, Counter, Day, Id, Json, Ms, Sha256
@@ -68,7 +68,7 @@ class NightFile(Base):
 
     id: Mapped[Counter]
     service_date: Mapped[Day]
-    name: Mapped[Id]
+    name: Mapped[str] = mapped_column(Text)
     feed: Mapped[Id | None]
     sha256: Mapped[Sha256]
     recorded_ms: Mapped[Ms]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from store.tables.base import Base, Code, Counter, Day, Id, Json, Ms, Sha256
 
 CURRENT = text("superseded_ms IS NULL")
+UNPLANNED = text("planned_ms IS NULL")
 
 
 class Run(Base):
@@ -62,6 +63,7 @@ class FindingRow(Base):
     __table_args__ = (
         Index("uq_findings_current", "finding_id", unique=True, sqlite_where=CURRENT, postgresql_where=CURRENT),
         Index("ix_findings_day", "service_date", "superseded_ms"),
+        Index("ix_findings_start", "start_ms"),
         Index("ix_findings_vehicle", "vehicle_id", "service_date"),
     )
 
@@ -115,9 +117,13 @@ class NotAssessedRow(Base):
 
 
 class Notice(Base):
-    """The outbox: what is to be told, written in the transaction of what happened. Delivery marks `sent_ms`."""
+    """The outbox: what is to be told, written in the transaction of what happened.
+
+    `planned_ms`: when each receiver got its delivery; `sent_ms`: when it first got out to one.
+    """
 
     __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_unplanned", "id", sqlite_where=UNPLANNED, postgresql_where=UNPLANNED),)
 
     id: Mapped[Counter]
     event_id: Mapped[Code] = mapped_column(unique=True)
@@ -126,6 +132,7 @@ class Notice(Base):
     case_id: Mapped[Code | None] = mapped_column(index=True)
     payload: Mapped[Json]
     created_ms: Mapped[Ms]
+    planned_ms: Mapped[Ms | None]
     sent_ms: Mapped[Ms | None]
 
 

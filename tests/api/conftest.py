@@ -13,12 +13,12 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.identity import key_digest, new_key
 from api.platform import Platform
 from cases.roles import Role
 from runs.night_desk import Desk
 from runs.nightly import Order, nightly
 from runs.settings import Settings, StoreSettings
+from store.api_keys import key_digest, new_key
 from store.engine import Store, open_store
 from store.schema import migrate
 from store.tables.access import Grant, User

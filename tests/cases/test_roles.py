@@ -125,7 +125,7 @@ def test_an_administrator_neither_reads_nor_handles_cases() -> None:
 PERMITTED = {
     "read-findings": "arhv", "read-cases": "arhsv", "look-at-person": "arh", "look-at-vehicle": "arh",
     "edit-registry": "m", "run-nightly": "m", "manage-users": "m", "read-log": "h", "run-retention": "m",
-    "manage-holds": "h", "backup": "m",
+    "manage-holds": "h", "backup": "m", "push-data": "v",
 }  # fmt: skip
 
 
@@ -139,9 +139,9 @@ def test_a_role_has_the_permissions_that_the_table_says(role: Role, permission: 
     assert not has_permission_at(account(role), permission, THERE)
 
 
-def test_service_accounts_only_read() -> None:
+def test_service_accounts_read_and_push_and_decide_nothing() -> None:
     assert MAY[Role.SERVICE] == frozenset()
-    assert PERMISSIONS[Role.SERVICE] == {Permission.READ_FINDINGS, Permission.READ_CASES}
+    assert PERMISSIONS[Role.SERVICE] == {Permission.READ_FINDINGS, Permission.READ_CASES, Permission.PUSH_DATA}
 
 
 def test_a_suspension_is_the_office_heads_to_order() -> None:

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from runs.night_desk import Desk
@@ -18,7 +19,7 @@ from runs.settings import LogSettings, NightlySettings, Settings, StoreSettings
 from store import access_log
 from store.access_log import Tip
 from store.check import NEW_FILE, ORPHAN, Trouble, check
-from store.engine import Store, now_ms
+from store.engine import POSTGRESQL, SQLITE, Store, now_ms
 from store.fingerprint import parts
 from store.tables.base import Base
 from store.tables.results import Run
@@ -27,6 +28,8 @@ from tests.stores import Place
 ROOT = Path(__file__).resolve().parents[2]
 CITY = ROOT / "sample_data" / "city"
 DAY = date(2026, 3, 18)
+SQLITE_AND_SLOWLY_THE_OTHER = [SQLITE, pytest.param(POSTGRESQL, marks=pytest.mark.slow)]
+"""For tests that the quick run does in one of the databases."""
 LEASE_MS = 60_000
 """The shortest for which a lease can be set to hold."""
 

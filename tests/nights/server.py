@@ -22,6 +22,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import numba
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
@@ -42,6 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run(Told(folder, None))
     assert threading.active_count() == 1, threading.enumerate()
+    assert not has_kernel_threads()
     _say({"ready": True})
     lines, children = sys.stdin, set[int]()
     try:
@@ -60,6 +62,15 @@ def main() -> None:
         for pid in children:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+def has_kernel_threads() -> bool:
+    """Whether numba has started threads of its own: they would not live on in a child."""
+    try:
+        numba.threading_layer()
+    except ValueError:  # it was never begun, as no kernel is parallel
+        return False
+    return True
 
 
 def _say(told: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from sqlalchemy import text
 from store.engine import DATABASE_FILE, POSTGRESQL, SQLITE, Store
 from store.heads import read_heads
 from tests.nights.conftest import Nights, Places
-from tests.nights.making import Told, faults_of, head_of, looked_at, parts_of, run, runs_of
-from tests.stores import DIALECTS, Place, sqlite_place
+from tests.nights.making import SQLITE_AND_SLOWLY_THE_OTHER, Told, faults_of, head_of, looked_at, parts_of, run, runs_of
+from tests.stores import Place, sqlite_place
 
 FULL = ("full", "No space left on device", "File too large", "disk I/O error")
 
@@ -47,7 +48,9 @@ def grown(nights: Nights, tmp_path_factory: pytest.TempPathFactory, sqlite_templ
     return before, pages(place)
 
 
-@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
+@pytest.mark.parametrize(
+    "share", [0.3, 0.95, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.02, 0.5, 0.7, 0.85))]
+)
 def test_a_database_that_may_not_grow_costs_the_night_until_there_is_room(
     nights: Nights, places: Places, undisturbed: dict[str, str], grown: tuple[int, int], share: float
 ) -> None:
@@ -99,7 +102,7 @@ def test_a_postgresql_whose_disk_is_full_costs_the_night_until_there_is_room(
 # ---------------------------------------------------------------- the store's folder
 
 
-@pytest.mark.parametrize("max_bytes", [4_000, 40_000])
+@pytest.mark.parametrize("max_bytes", [40_000, pytest.param(4_000, marks=pytest.mark.slow)])
 def test_files_that_find_no_room_cost_the_night_until_there_is_some(
     nights: Nights, places: Places, undisturbed: dict[str, str], max_bytes: int
 ) -> None:
@@ -111,7 +114,7 @@ def test_files_that_find_no_room_cost_the_night_until_there_is_some(
         made_up_for(nights, Told.at(place), place, undisturbed)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", SQLITE_AND_SLOWLY_THE_OTHER)
 def test_a_disk_that_grows_step_by_step_is_enough_in_the_end(
     nights: Nights, places: Places, undisturbed: dict[str, str], dialect: str
 ) -> None:
@@ -119,6 +122,7 @@ def test_a_disk_that_grows_step_by_step_is_enough_in_the_end(
     with places(dialect) as place:
         told = nights.start(Told.at(place, disk_kb=sizes_kb)).done()
     if "refused" in told:
+        assert os.geteuid() != 0, told["refused"]
         pytest.skip(f"no disk of its own for a process here: {told['refused']}")
     *full, last = told["ends"]
     assert last == ["done"]
@@ -132,7 +136,7 @@ def test_a_disk_that_grows_step_by_step_is_enough_in_the_end(
 # ---------------------------------------------------------------- the second place of the log's heads
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", SQLITE_AND_SLOWLY_THE_OTHER)
 def test_heads_that_cannot_be_written_down_are_told_and_made_up_for(
     places: Places, small: Path, tmp_path: Path, dialect: str
 ) -> None:

@@ -16,9 +16,9 @@ from store.results import findings_of, not_assessed_of
 from store.tables.results import FindingRow
 from tests.feeds.stand_in import KEY, SID, StandIn, serving
 from tests.nights.conftest import Places
-from tests.nights.making import CITY, DAY, Told, faults_of, looked_at, parts_of, run
+from tests.nights.making import CITY, DAY, SQLITE_AND_SLOWLY_THE_OTHER, Told, faults_of, looked_at, parts_of, run
 from tests.nights.shifted import shifted_city
-from tests.stores import DIALECTS, Place
+from tests.stores import Place
 
 AWAY = ("V0001", "V0002", "V0003", "V0004")
 """The cars of the feed amap."""
@@ -97,7 +97,7 @@ def whole_night(places: Places, tmp_path: Path, provider: StandIn) -> tuple[dict
         return parts_of(place, history=False), findings(place), unanswered(place)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", SQLITE_AND_SLOWLY_THE_OTHER)
 def test_a_provider_that_is_away_costs_its_own_cars_until_it_is_back(
     places: Places, tmp_path: Path, provider: StandIn, dialect: str
 ) -> None:
@@ -135,7 +135,7 @@ def test_a_provider_that_is_away_costs_its_own_cars_until_it_is_back(
         assert faults_of(place) == []
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", SQLITE_AND_SLOWLY_THE_OTHER)
 def test_tracks_that_somebody_brings_by_themselves_make_up_for_the_provider(
     places: Places, tmp_path: Path, dialect: str
 ) -> None:
@@ -153,7 +153,7 @@ def test_tracks_that_somebody_brings_by_themselves_make_up_for_the_provider(
         assert (found, open_questions) == (findings(place), unanswered(place))
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", SQLITE_AND_SLOWLY_THE_OTHER)
 def test_a_feed_that_brought_no_file_at_all_costs_its_own_cars_only(
     places: Places, tmp_path: Path, dialect: str
 ) -> None:

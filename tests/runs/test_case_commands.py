@@ -297,7 +297,7 @@ def test_spot_checks_as_people_type_them(says: Says) -> None:
     assert says("zhao", "spot-check", "list").out.count("\n") == 3  # the last night: nothing
     missed = says("zhao", "spot-check", "missed", *span).out
     assert "2 random checks decided, 1 of them not as approved, 1 not decided" in missed
-    assert "Missed: 50.0 % of unsuspected vehicle-days, with 95 % confidence at most 97.5 %." in missed
+    assert "Missed: 50.0 % of unsuspected vehicle-days, at most 97.5 % (confidence: 95 %)." in missed
     assert "They speak of 2 of 3 vehicle-days. Picked by hand, in no estimate: 1." in missed
     left = says("liu", "spot-check", "missed", *span).out
     assert "Nothing can be said yet" in left
