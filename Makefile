@@ -10,6 +10,7 @@ PYTHON ?= python3
 SAMPLE ?= sample_data/city
 DATE ?= 2026-03-18
 OUT ?= out/sample
+DEMO ?= out/demo-store
 PYTEST_JOBS ?= 2
 
 BIN := .venv/bin
@@ -28,6 +29,10 @@ audit: setup ## audit the sample city; the maps are in out/sample/maps/index.htm
 	rm -rf "$(OUT)"
 	mkdir -p "$(dir $(OUT))"
 	$(BIN)/trajaudit audit "$(SAMPLE)" --date $(DATE) --out "$(OUT)"
+
+.PHONY: demo
+demo: setup ## the sample city's night in a browser: prints accounts to log in with, and serves on port 8000
+	TRAJAUDIT_STORE__FOLDER="$(DEMO)" $(BIN)/trajaudit serve --demo "$(SAMPLE)" --date $(DATE)
 
 .PHONY: test
 test: setup browser lint ## lint and all quick tests

@@ -10,9 +10,13 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from api import problems
 from api.guard import check_guards
+from api.logs import RequestLog
+from api.metrics import Metrics
+from api.patience import Patience
 from api.platform import Platform
 from api.request_ids import RequestIds
 from api.routers import ROUTERS
+from api.security import SecurityHeaders
 from api.strict import known_parameters_only
 from runs.versions import program_version
 
@@ -26,6 +30,7 @@ def create_app(platform: Platform) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         platform.jobs.stop()
+        platform.maps.close()
         platform.store.close()
 
     app = FastAPI(
@@ -39,10 +44,15 @@ def create_app(platform: Platform) -> FastAPI:
         dependencies=[Depends(known_parameters_only)],
     )
     app.state.platform = platform
+    app.state.metrics = Metrics()
     problems.install(app)
     for router in _routers():
         app.include_router(router)
+    # The last one stands outermost: whatever an answer comes from, it has its id and its headers, and the log its line.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MOST_BODY_BYTES)
+    app.add_middleware(Patience, seconds=platform.settings.server.body_timeout_s)
+    app.add_middleware(RequestLog, metrics=app.state.metrics)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds)
     check_guards(app)
     return app

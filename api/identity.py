@@ -6,8 +6,9 @@ Everything is looked up at each request: what was revoked or disabled is dead at
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import Request
 from sqlalchemy.orm import Session
@@ -58,6 +59,12 @@ def asker_of_request(request: Request) -> Asker:
     limited(platform.limits.account, asker.actor.name)
     request.scope[_ASKER] = asker
     return asker
+
+
+def asker_known(scope: Mapping[str, Any]) -> Asker | None:
+    """Return who was found to ask, where somebody looked."""
+    found: Asker | None = scope.get(_ASKER)
+    return found
 
 
 def unknown() -> Refuse:

@@ -62,7 +62,7 @@ class Window:
                 self._counts[key] = (int(number), here + 1, before)
                 return 0
         left = 1.0 - part if here >= self.most else 1.0 - (self.most - here) / before - part
-        return int(left * WINDOW_S) + 1  # never just then, but a moment later
+        return int(left * WINDOW_S + 1e-6) + 1  # never just then, but a moment later
 
     def _now(self, key: str, number: int) -> tuple[int, int]:
         """Return the counts of this window and the one before."""

@@ -74,20 +74,14 @@ def router() -> APIRouter:
     @routes.post("/login", dependencies=[public()], responses=responses(422, 423))
     def login(request: Request, response: Response, body: Credentials) -> Me:
         """Begin a session: a cookie, and the CSRF token for what changes something."""
-        return _log_in(request, response, body)
+        return log_in(request, response, body)
 
     @routes.post("/logout", status_code=204, responses=responses(403))
     def logout(
         request: Request, response: Response, _actor: Annotated[Actor, any_account(even_unchanged=True)]
     ) -> None:
         """End this session."""
-        asker, store = asker_of_request(request), platform_of(request).store
-        if asker.session is None:
-            raise Refuse(403, "session-needed", "There is no session to end.")
-        with store.writing() as session:
-            logins.end(session, asker.session, store.clock())
-            log_of_self(session, asker.actor, "logout", store.clock())
-        take_cookie(request, response)
+        log_out(request, response)
 
     return routes
 
@@ -137,7 +131,8 @@ def proven(
 _LATER = "Too many attempts have failed: try again later."
 
 
-def _log_in(request: Request, response: Response, body: Credentials) -> Me:
+def log_in(request: Request, response: Response, body: Credentials) -> Me:
+    """Begin a session; raises `Refuse`: 401 for what is not right, 423 and 429 for too many attempts."""
     platform = platform_of(request)
     code = None if body.totp is None else body.totp.get_secret_value()
     before = session_token(request)
@@ -154,6 +149,17 @@ def _log_in(request: Request, response: Response, body: Credentials) -> Me:
     assert asker.session is not None, "a login begins a session"
     give_cookie(request, response, asker.session)
     return me_of(platform, asker)
+
+
+def log_out(request: Request, response: Response) -> None:
+    """End the session of a request; raises `Refuse` (403) where it has none."""
+    asker, store = asker_of_request(request), platform_of(request).store
+    if asker.session is None:
+        raise Refuse(403, "session-needed", "There is no session to end.")
+    with store.writing() as session:
+        logins.end(session, asker.session, store.clock())
+        log_of_self(session, asker.actor, "logout", store.clock())
+    take_cookie(request, response)
 
 
 def _log_address(platform: Platform, address: str) -> None:

@@ -64,7 +64,7 @@ def router() -> APIRouter:
     @routes.post("/password", responses=responses(403, 422, 423))
     def password(request: Request, response: Response, body: NewPassword, _actor: Himself) -> Me:
         """Change one's password; all sessions end, and this one goes on as a new one."""
-        return _change(request, response, _by_session(request), body)
+        return change_password(request, response, body)
 
     @routes.post("/totp", responses=responses(403, 422, 423, 503))
     def enrol(request: Request, body: Enrolment, _actor: Annotated[Actor, any_account()]) -> Enrolled:
@@ -91,8 +91,9 @@ def _wrong() -> Refuse:
     return Refuse(403, "not-proven", "The password or the code is not right.")
 
 
-def _change(request: Request, response: Response, asker: Asker, body: NewPassword) -> Me:
-    platform = platform_of(request)
+def change_password(request: Request, response: Response, body: NewPassword) -> Me:
+    """Change the password of a session's account; raises `Refuse`: 403 for a wrong one, 422 for one that cannot be."""
+    asker, platform = _by_session(request), platform_of(request)
     store, name = platform.store, asker.actor.name
     wanted = body.new.get_secret_value()
     try:

@@ -7,7 +7,7 @@ from datetime import date as Date  # noqa: N812 -- a parameter of the routes is 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.asking import DayInPath
 from api.bodies import Body
@@ -42,10 +42,10 @@ class RunOrder(Body):
     catch_up: bool = False
 
 
-class FeatureCollection(Body):
+class FeatureCollection(BaseModel):
     """Zones as GeoJSON, WGS-84, with the properties of a bundle's zones.geojson."""
 
-    model_config = Body.model_config | {"extra": "allow"}
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     type: Annotated[str, Field(pattern="^FeatureCollection$")]
     features: Annotated[list[dict[str, Any]], Field(max_length=100_000)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 
 from api.limits import Limits
 from api.tokens import Tokens
 from runs.jobs import Jobs
+from runs.night_maps import NightMaps
 from runs.settings import Settings
 from store.engine import Store
 from trajectories.clock import LocalTime
@@ -17,7 +19,10 @@ from trajectories.clock import LocalTime
 
 @dataclass(slots=True)
 class Platform:
-    """The server's side of a request. `secret`: 32 random bytes that cursors and the like are signed with."""
+    """The server's side of a request. `secret`: 32 random bytes that cursors and the like are signed with.
+
+    `tiles`: the client that fetches tiles, made when the first one is asked for.
+    """
 
     store: Store
     settings: Settings
@@ -27,13 +32,16 @@ class Platform:
     limits: Limits = field(init=False)
     tokens: Tokens = field(init=False)
     jobs: Jobs = field(init=False)
+    maps: NightMaps = field(init=False)
+    tiles: Any = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        """Take the city's time, the limits and the provider's keys as the settings say; no job runs yet."""
+        """Take the city's time, the limits and the provider's keys from the settings; nothing runs yet."""
         self.local = LocalTime(self.settings.nightly.timezone)
         self.limits = Limits(self.settings)
         self.tokens = Tokens(self.settings.identity)
         self.jobs = Jobs(self.store.clock)
+        self.maps = NightMaps(self.store, self.settings)
 
 
 def platform_of(request: Request) -> Platform:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from api.request_ids import HEADER as REQUEST_ID
 from api.request_ids import request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -128,7 +129,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, _error: Exception) -> Response:
-        return answer(request, 500, "fault")
+        # It is answered outside of all middleware: the id's header is not added there.
+        return answer(request, 500, "fault", headers={REQUEST_ID: request_id(request)})
 
 
 _CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "media-type", 406: "not-acceptable"}

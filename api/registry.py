@@ -186,7 +186,7 @@ def _zone_routes(routes: APIRouter) -> None:
         """The places approved on a day."""
         asked = Asked.of(request, platform_of(request), actor, PLACED)
         with _night(asked.platform, date, as_known) as registers:
-            keep = _approved_within(actor, registers)
+            keep = approved_within(actor, registers)
             page = read_rows(asked, registers, "zones", cursor, limit, keep=keep)
         return told_rows(asked, Zone, page, zone_told, zone_place)
 
@@ -197,7 +197,7 @@ def _zone_routes(routes: APIRouter) -> None:
         """One place as it was approved on a day: a GeoJSON Feature."""
         asked = Asked.of(request, platform_of(request), actor, FEATURE)
         with _night(asked.platform, date, as_known) as registers:
-            where, keep = [ZoneRow.zone_id == zone_id], _approved_within(actor, registers)
+            where, keep = [ZoneRow.zone_id == zone_id], approved_within(actor, registers)
             rows = read_rows(asked, registers, "zones", None, 1, where, keep).rows
         if not rows:
             raise not_found()
@@ -220,7 +220,7 @@ def _list(text: str | None) -> list[Any] | None:
     return None if text is None else list(json.loads(text))
 
 
-def _approved_within(actor: Actor, registers: Registers) -> Callable[[ZoneRow], bool] | None:
+def approved_within(actor: Actor, registers: Registers) -> Callable[[ZoneRow], bool] | None:
     """Return which places an account is shown; None: all."""
     bounds: Bounds = bounds_of(actor, REGISTRY)
     if bounds.is_city:
@@ -261,7 +261,7 @@ def _hour_routes(routes: APIRouter) -> None:
 
 def _of_zones(actor: Actor, registers: Registers) -> Callable[[Any], bool] | None:
     """Return which hours an account is shown: those of the places that it is shown, and those of all places."""
-    within = _approved_within(actor, registers)
+    within = approved_within(actor, registers)
     if within is None:
         return None
     zones = registers.session.scalars(select(ZoneRow).where(ZoneRow.content == registers.content("zones")))

@@ -9,22 +9,29 @@ from fastapi import APIRouter
 from api import (
     access_log,
     cases,
+    docs,
     findings,
     health,
     jobs,
     lessons,
     login,
+    maps,
     me,
+    metrics,
     night_jobs,
     nights,
+    openapi,
     positions,
     registry,
     spot_checks,
+    start,
+    tiles,
     tracks,
     unanswered,
     users,
     vehicles,
 )
+from api.ogc import routes as ogc
 from api.viid import routes as viid
 
 ROUTERS: tuple[Callable[[], APIRouter], ...] = (
@@ -46,4 +53,11 @@ ROUTERS: tuple[Callable[[], APIRouter], ...] = (
     unanswered.router,
     positions.router,
     viid.router,
+    ogc.router,
+    openapi.router,
+    docs.router,
+    tiles.router,
+    start.router,
+    metrics.router,
+    maps.router,
 )

@@ -69,7 +69,7 @@ def asset(url: str) -> str | None:
     if url.startswith(OWN):
         text = (STATIC / url.removeprefix(OWN)).read_text(encoding="utf-8")
     elif url in REPLACED:
-        text = _notice(REPLACED[url]) + _vendored(REPLACED[url]).decode("utf-8")
+        text = _notice(REPLACED[url]) + vendored(REPLACED[url]).decode("utf-8")
     else:
         raise UnknownAsset(f"{url} is not among the files that a map carries; add it to maps/assets.py or do without")
     text = text.replace("\r\n", "\n")
@@ -85,7 +85,7 @@ def script_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _vendored(path: str) -> bytes:
+def vendored(path: str) -> bytes:
     """A file of `vendor/`, held against the manifest."""
     file, wanted = VENDOR / path, _manifest().get(path)
     if wanted is None or not file.is_file():
@@ -102,7 +102,7 @@ def _vendored(path: str) -> bytes:
 def _notice(path: str) -> str:
     """The licence of a library as a comment: each page is a copy of it, and copies carry the notice."""
     package = path.split("/", 1)[0]
-    licence = _vendored(f"{package}/LICENSE").decode("utf-8").strip()
+    licence = vendored(f"{package}/LICENSE").decode("utf-8").strip()
     return f"/*! {package}\n{licence.replace('*/', '* /')}\n*/\n"
 
 
@@ -135,7 +135,7 @@ def _inline_pictures(url: str, css: str) -> str:
             raise UnknownAsset(f"{url} refers to {target}, which a page cannot carry")
         path = (folder / target).as_posix()
         mime = mimetypes.guess_type(path)[0] or "application/octet-stream"
-        return f'url("data:{mime};base64,{base64.b64encode(_vendored(path)).decode()}")'
+        return f'url("data:{mime};base64,{base64.b64encode(vendored(path)).decode()}")'
 
     if "@import" in css or "</style" in css.lower():
         raise UnknownAsset(f"{url} imports another sheet or ends its element")

@@ -182,8 +182,10 @@ def refused_entries(told: Sequence[str]) -> list[str]:
 
 def _entry(text: str) -> Entry:
     if text.startswith("["):
-        inside, _, after = text[1:].partition("]")
-        return Entry(ipaddress.ip_network(inside), "", _port(after.removeprefix(":")) if after else None)
+        inside, bracket, after = text[1:].partition("]")
+        if not bracket or (after and not after.startswith(":")):
+            raise ValueError(text)
+        return Entry(ipaddress.ip_network(inside), "", _port(after[1:]) if after else None)
     if text.count(":") > 1:
         return Entry(ipaddress.ip_network(text), "", None)
     host, colon, port = text.partition(":")

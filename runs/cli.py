@@ -14,6 +14,7 @@ from runs.cli_cases import case
 from runs.cli_nightly import add_nightly
 from runs.cli_notices import notices
 from runs.cli_retention import retention
+from runs.cli_serve import add_serve
 from runs.cli_spot_checks import spot_check
 from runs.cli_store import store
 from runs.clips import Clips
@@ -299,6 +300,7 @@ def calibrate(
 
 
 add_nightly(app)
+add_serve(app)
 app.add_typer(user)
 app.add_typer(log)
 app.add_typer(store)

@@ -283,8 +283,8 @@ def _judged(
         ledger.warn(warning)
     if pushed is not None and pushed.n_undecided:
         ledger.warn(
-            f"{PUSHED}: {pushed.n_undecided} passages that may be misread plates of registered cars were gone before "
-            "a track could decide on them, and are dropped"
+            f"{PUSHED}: {pushed.n_undecided} passages that may be misread plates of registered cars were held against "
+            "no track, and are left out unless the server still has them and decides later"
         )
     sources = {name: file_sha256(path) for name, path in files.items()} or _file_sources(held)
     return audited.bundle, _put_passages(store, source.service_date, audited, sources, pushed)

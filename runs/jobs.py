@@ -140,6 +140,11 @@ class Jobs:
         with self._lock:
             return next(iter(self._running(kind)), None)
 
+    def n_running(self) -> int:
+        """Return how many jobs run."""
+        with self._lock:
+            return len(self._processes)
+
     def _running(self, kind: str) -> list[Job]:
         return [job for job in self._jobs.values() if job.kind == kind and not job.is_over]
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import numpy as np
 
 from audit.analysis import analyse, observe
 from audit.camera_evidence import POSTERIOR
+from audit.coverage import SchoolCoverage
 from audit.day import VehicleDay
 from audit.engine import vehicle_day
 from audit.finding import Finding, NotAssessed
@@ -31,6 +32,7 @@ _NEAR_M = 5_000.0
 if TYPE_CHECKING:
     from feeds.bundle import Bundle
     from maps.index_map import CoverageRow
+    from maps.vehicle_map import VehicleMapDay
     from runs.audited import Audited
     from runs.clips import ClipTemplate
     from runs.door import Batch
@@ -77,7 +79,7 @@ def write_maps(
     links: dict[str, str] = {}
     progress.stage("maps", len(by_car) + 1)
     for batch in audited.door.read_cars(by_car):
-        for day in _days_of(audited, batch):
+        for day in days_of(audited, batch):
             vehicle_id = day.vehicle.vehicle_id
             if day.track is not None:
                 name = _file_name(vehicle_id)
@@ -95,7 +97,8 @@ def _file_name(vehicle_id: str) -> str:
     return f"vehicle-{plain or 'x'}-{hashlib.sha256(vehicle_id.encode()).hexdigest()[:8]}.html"
 
 
-def _days_of(audited: Audited, batch: Batch) -> Iterator[VehicleDay]:
+def days_of(audited: Audited, batch: Batch) -> Iterator[VehicleDay]:
+    """Yield the days of the cars of a batch."""
     facts = audited.night.facts
     analysis = analyse(observe(batch.fleet, facts.places, facts.recipe), facts.places, facts.day, facts.recipe)
     for k, vehicle_id in enumerate(batch.vehicle_ids):
@@ -103,11 +106,18 @@ def _days_of(audited: Audited, batch: Batch) -> Iterator[VehicleDay]:
 
 
 def _write_one(path: Path, sheet: Sheet, day: VehicleDay, findings: list[Finding]) -> None:
-    from maps.vehicle_map import VehicleMapDay, write_vehicle_map  # noqa: PLC0415 -- Folium is slow to import
+    from maps.vehicle_map import write_vehicle_map  # noqa: PLC0415 -- Folium is slow to import
+
+    write_vehicle_map(path, vehicle_map_day(sheet, day, findings), sheet.lang)
+
+
+def vehicle_map_day(sheet: Sheet, day: VehicleDay, findings: Iterable[Finding]) -> VehicleMapDay:
+    """Return what the map of a car's day shows; the car has fixes."""
+    from maps.vehicle_map import VehicleMapDay  # noqa: PLC0415 -- as above
 
     assert day.track is not None
     clips = sheet.clips
-    page = VehicleMapDay(
+    return VehicleMapDay(
         vehicle=day.vehicle,
         service_date=day.day.date,
         local=day.day.local,
@@ -128,7 +138,6 @@ def _write_one(path: Path, sheet: Sheet, day: VehicleDay, findings: list[Finding
         cameras=_cameras(sheet, day),
         clip_of=None if clips is None else lambda camera_id, shot_ms: clips.url(camera_id, shot_ms, day.day.local),
     )
-    write_vehicle_map(path, page, sheet.lang)
 
 
 def _cameras(sheet: Sheet, day: VehicleDay) -> dict[str, tuple[float, float]]:
@@ -169,26 +178,27 @@ def _write_index(folder: Path, sheet: Sheet, links: dict[str, str]) -> Path:
         zone_hours=sheet.hours,
         labels=sheet.labels,
         person_label=sheet.person_label,
-        coverage=_coverage(sheet),
+        coverage=coverage_rows(sheet, schools_of(night)),
     )
     return write_index(folder, day, sheet.lang)
 
 
-def _coverage(sheet: Sheet) -> tuple[CoverageRow, ...]:
+def coverage_rows(sheet: Sheet, sums: Mapping[str, SchoolCoverage]) -> tuple[CoverageRow, ...]:
+    """Return what was seen of schools, as the overview tells it."""
     from maps.index_map import CoverageRow  # noqa: PLC0415 -- as above
 
     return tuple(
         CoverageRow(
             sheet.schools.get(school, school) or say("no school", sheet.lang),
-            sums.cars,
-            sums.cars_without_fixes,
-            hours(sums.declared_ms),
-            hours(sums.declared_seen_ms),
-            hours(sums.silent_ms),
-            hours(sums.outage_ms),
-            sum(sum(reasons.values()) for reasons in sums.not_assessed.values()),
+            one.cars,
+            one.cars_without_fixes,
+            hours(one.declared_ms),
+            hours(one.declared_seen_ms),
+            hours(one.silent_ms),
+            hours(one.outage_ms),
+            sum(sum(reasons.values()) for reasons in one.not_assessed.values()),
         )
-        for school, sums in schools_of(sheet.audited.night).items()
+        for school, one in sums.items()
     )
 
 

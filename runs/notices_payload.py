@@ -17,6 +17,7 @@ from urllib.parse import quote
 from sqlalchemy.orm import Session
 
 from cases.matter import SubjectKind
+from cases.states import Action, State
 from store.receivers import VEHICLE
 from store.tables.casework import CaseRow
 from store.tables.results import Notice
@@ -28,25 +29,38 @@ DEGRADED, FAILED = "degraded", "failed"
 KINDS = ("case.*", NIGHT_AUDITED, NOTHING_SENT, RECEIVER_DEAD)
 """What a webhook may ask for."""
 
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,79}")
+
+def _like(pattern: str) -> Callable[[Any], str | None]:
+    """Return what lets through a text of a form that no person's key, number or name has."""
+    form = re.compile(pattern, re.ASCII)
+    return lambda value: value if isinstance(value, str) and form.fullmatch(value) else None
 
 
-def _code(value: Any) -> str | None:
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+_day = _like(r"\d{4}-\d\d-\d\d")
+_case_id = _like(r"C[0-9a-f]{1,20}")
+_state = _like("|".join([*State, "done", DEGRADED, FAILED]))
+_action = _like("|".join(Action))
+_change = _like("new|changed|renewed|gone|same")
+_feed = _like(r"[A-Za-z][\w.-]{0,63}")
+_trouble = _like(r"[a-z]{1,20}(:[A-Za-z][\w.-]{0,63})?")
+_receiver = _like(r"webhook:\d{1,10}|apprise:[a-z0-9][a-z0-9_-]{0,39}")
 
 
 def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _numbers(value: Any) -> dict[str, int] | None:
-    if not isinstance(value, Mapping):
-        return None
-    return {k: n for k, v in value.items() if (n := _number(v)) is not None and _code(k) is not None}
+def _numbers(name: Callable[[Any], str | None]) -> Callable[[Any], dict[str, int] | None]:
+    def read(value: Any) -> dict[str, int] | None:
+        if not isinstance(value, Mapping):
+            return None
+        return {k: n for k, v in value.items() if (n := _number(v)) is not None and name(k) is not None}
+
+    return read
 
 
-def _codes(value: Any) -> list[str] | None:
-    return [v for v in value if _code(v) is not None] if isinstance(value, list) else None
+def _troubles(value: Any) -> list[str] | None:
+    return [v for v in value if _trouble(v) is not None] if isinstance(value, list) else None
 
 
 def _nights(value: Any) -> list[dict[str, Any]] | None:
@@ -55,16 +69,16 @@ def _nights(value: Any) -> list[dict[str, Any]] | None:
 
 Keys = Mapping[str, Callable[[Any], Any]]
 _NIGHT: Keys = {
-    "service_date": _code, "state": _code, "trouble": _codes, "delayed": _numbers, "not_assessed": _number,
+    "service_date": _day, "state": _state, "trouble": _troubles, "delayed": _numbers(_feed), "not_assessed": _number,
 }  # fmt: skip
-_CASE: Keys = {"case_id": _code, "seq": _number, "action": _code, "state": _code}
+_CASE: Keys = {"case_id": _case_id, "seq": _number, "action": _action, "state": _state}
 _DIGEST: Keys = {"opened": _number, "overdue": _number, "nights": _nights}
 _KEYS: Mapping[str, Keys] = {
-    NIGHT_AUDITED: {"service_date": _code, "state": _code, "changes": _numbers},
+    NIGHT_AUDITED: {"service_date": _day, "state": _state, "changes": _numbers(_change)},
     DIGEST: _DIGEST,
     AMISS: _DIGEST,
     NOTHING_SENT: {"hours": _number, "since_ms": _number},
-    RECEIVER_DEAD: {"receivers": _numbers},
+    RECEIVER_DEAD: {"receivers": _numbers(_receiver)},
     TEST: {},
 }
 

@@ -10,7 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from types import FrameType
@@ -23,6 +23,7 @@ from runs.words import say
 
 UNITS = Path(__file__).resolve().parent / "units"
 NAMES = ("trajaudit-nightly.service", "trajaudit-nightly.timer")
+SERVE = "trajaudit-serve.service"
 MISFIRE_S = 12 * 3600
 """A night that the machine slept through is made up for within so many seconds; older ones by --catch-up."""
 
@@ -73,20 +74,27 @@ def write_units(folder: Path, path: Path | None) -> list[Path]:
 
     Raises `UnusableInput` where the folder is none, or cannot be written.
     """
+    values = _values(read_settings(path), path)
+    return [_write_unit(folder, name, values) for name in NAMES]
+
+
+def write_serve_unit(folder: Path, path: Path | None, host: str, port: int, workers: int) -> Path:
+    """Write the systemd service of the server and return its file; raises `UnusableInput` as `write_units`."""
+    serve = ["serve", "--host", host, "--port", str(port), "--workers", str(workers), "--quiet"]
     settings = read_settings(path)
-    values = _values(settings, path)
-    out = []
-    for name in NAMES:
-        text = Template((UNITS / name).read_text("utf-8")).substitute(values)
-        try:
-            (folder / name).write_text(text, "utf-8")
-        except OSError as error:
-            hint = "Name a folder such as /etc/systemd/system."
-            raise UnusableInput(
-                [Fault(str(folder / name), f"cannot be written: {error.strerror}", hint=hint)]
-            ) from error
-        out.append(folder / name)
-    return out
+    command = shlex.join([sys.executable, "-m", "runs.cli", *serve])
+    values = {**_values(settings, path), "command": command, "stop": str(settings.server.stop_s + 15)}
+    return _write_unit(folder, SERVE, values)
+
+
+def _write_unit(folder: Path, name: str, values: Mapping[str, str]) -> Path:
+    text = Template((UNITS / name).read_text("utf-8")).substitute(values)
+    try:
+        (folder / name).write_text(text, "utf-8")
+    except OSError as error:
+        hint = "Name a folder such as /etc/systemd/system."
+        raise UnusableInput([Fault(str(folder / name), f"cannot be written: {error.strerror}", hint=hint)]) from error
+    return folder / name
 
 
 def _values(settings: Settings, path: Path | None) -> dict[str, str]:

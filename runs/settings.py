@@ -14,9 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -26,20 +24,11 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from feeds.faults import Fault, UnusableInput
 from runs.addresses import refused_entries
+from runs.settings_kinds import Group, listed
+from runs.settings_server import MapSettings, ServerSettings
 
 SETTINGS_VARIABLE = "TRAJAUDIT_SETTINGS"
 PREFIX = "TRAJAUDIT_"
-
-
-class Group(BaseModel):
-    """A table of the settings file. A key that is not known is refused: it may be a misspelt one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _codes(value: Any) -> Any:
-    """Take comma-joined text as a list: that is how a list is written in the environment."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _entries(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -50,11 +39,11 @@ def _entries(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-Dates = Annotated[tuple[date, ...], NoDecode, BeforeValidator(_codes)]
-Allowed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes), AfterValidator(_entries)]
+Dates = Annotated[tuple[date, ...], NoDecode, BeforeValidator(listed)]
+Allowed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed), AfterValidator(_entries)]
 Algorithm = Literal["RS256", "ES256", "EdDSA"]
 """Signatures by key pairs only: with a shared secret whoever can verify a token can also make one."""
-Algorithms = Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(_codes), Field(min_length=1)]
+Algorithms = Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(listed), Field(min_length=1)]
 
 
 class StoreSettings(Group):
@@ -127,7 +116,7 @@ class RetentionSettings(Group):
 
 
 class LoginSettings(Group):
-    """Who logs in with a password, and for how long. Behind a proxy, uvicorn's --forwarded-allow-ips must name it."""
+    """Who logs in with a password, and for how long. Behind a proxy, server.trusted_proxies must name it."""
 
     idle_minutes: int = Field(30, ge=1, le=1440, description="A session that is not used ends after so long.")
     absolute_hours: int = Field(12, ge=1, le=168, description="Any session ends after so long.")
@@ -254,6 +243,8 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()  # type: ignore[call-arg]
     push: PushSettings = PushSettings()  # type: ignore[call-arg]
     viid: ViidSettings = ViidSettings()  # type: ignore[call-arg]
+    server: ServerSettings = ServerSettings()  # type: ignore[call-arg]
+    maps: MapSettings = MapSettings()  # type: ignore[call-arg]
 
     @classmethod
     def settings_customise_sources(
@@ -308,6 +299,7 @@ _PATHS = {
     "notices": ("apprise",),
     "login": ("sealing_key_file",),
     "identity": ("jwks_file",),
+    "server": ("tls_cert_file", "tls_key_file"),
     "viid": ("devices_file", "crosswalk_file"),
 }
 

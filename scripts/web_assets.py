@@ -1,4 +1,5 @@
-"""Copies the browser libraries that the maps carry from node_modules/ into maps/vendor/, with a manifest.
+"""Copies the browser libraries that the maps and the API's documentation carry from node_modules/ into maps/vendor/,
+with a manifest.
 
 Run by `make` after `npm ci`. For every file `maps/vendor/manifest.json` says package, version, licence, the SHA-384 in
 the form that a page's `integrity` attribute takes, and the size. A style sheet that would fetch something from
@@ -50,7 +51,16 @@ PACKAGES = (
         ("leaflet.markercluster.js", "MarkerCluster.css", "MarkerCluster.Default.css"),
         "MIT-LICENCE.txt",
     ),
+    Package(
+        "swagger-ui-dist",
+        ".",
+        ("swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt", "swagger-ui.css", "NOTICE"),
+        "LICENSE",
+    ),
 )
+
+LEFT_BEHIND = frozenset({"@scarf/scarf"})
+"""Packages that the lock names and nothing takes a file from: this one would tell its makers who installs what."""
 
 CSS_REFERENCE = re.compile(r"""(?:url\(\s*|@import\s+)['"]?([^'")\s;]+)""", re.IGNORECASE)
 LEAVES_THE_FOLDER = re.compile(r"^(?:[a-z][a-z0-9+.-]*:|/|\\)", re.IGNORECASE)

@@ -135,7 +135,7 @@ def listed(session: Session, state: str | None, last: int) -> list[tuple[Deliver
 
 def counts(session: Session) -> dict[str, int]:
     """Return how many deliveries there are in each state."""
-    found = dict(session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)).tuples().all())
+    found = dict(iter(session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))))
     return {state: found.get(state, 0) for state in STATES}
 
 
@@ -161,4 +161,5 @@ def dead_since(session: Session, channels: Iterable[str], since_ms: int) -> dict
     """Return how many deliveries were given up since then, by channel."""
     of_these = (Delivery.state == DEAD, Delivery.channel.in_(list(channels)), Delivery.next_ms >= since_ms)
     asked = select(Delivery.channel, func.count()).where(*of_these)
-    return dict(session.execute(asked.group_by(Delivery.channel).order_by(Delivery.channel)).tuples().all())
+    found = session.execute(asked.group_by(Delivery.channel).order_by(Delivery.channel))
+    return dict(iter(found))

@@ -189,3 +189,14 @@ def read_track(
             "SELECT * FROM fixes WHERE vehicle_id = $vehicle ORDER BY t_ms, file, row", params={"vehicle": vehicle_id}
         ).to_arrow_table()
     return told.cast(SCHEMA)
+
+
+def read_tracks(store: Store, session: Session, service_date: date, vehicle_ids: Sequence[str]) -> pa.Table:
+    """Return the fixes of some vehicles on one service day, by vehicle and time: place, time and flags alone."""
+    files = [str(store.folder / p.path) for p in _current(session, service_date)]
+    wanted = ["vehicle_id", "t_ms", "lon_deg", "lat_deg", "flags", "file", "row"]
+    if not files:
+        return SCHEMA.empty_table().select(wanted)
+    of_them = dataset.field("vehicle_id").isin(list(vehicle_ids))
+    told: pa.Table = dataset.dataset(files, SCHEMA).to_table(columns=wanted, filter=of_them)
+    return told.sort_by([(name, "ascending") for name in ("vehicle_id", "t_ms", "file", "row")])

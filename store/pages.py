@@ -16,7 +16,7 @@ from store.engine import POSTGRESQL
 from store.registers import REGISTERS, as_known
 from store.tables import registers as t
 from store.tables.nights import Night
-from store.tables.results import FindingRow, NotAssessedRow
+from store.tables.results import FindingRow, NotAssessedRow, VehicleDay
 
 Place = Sequence[Any]
 """The sort key of a row."""
@@ -83,6 +83,14 @@ def not_assessed_page(
     keys = [row.start_ms, *_vehicle_last(session, row), *texts]
     read = _reader(session, row, keys, [*where, *as_known(row, known_ms)])
     return _scanned(read, not_assessed_place, after, limit, None)
+
+
+def vehicle_day_page(session: Session, where: Conditions, after: Place | None, limit: int) -> list[VehicleDay]:
+    """Return vehicle-days by service day and vehicle, behind a place (the day's ISO text, the vehicle)."""
+    keys = [VehicleDay.service_date, _plain(session, VehicleDay.vehicle_id)]
+    behind = None if after is None else [date.fromisoformat(after[0]), after[1]]
+    read = _reader(session, VehicleDay, keys, where)
+    return _scanned(read, lambda row: [row.service_date, row.vehicle_id], behind, limit, None)
 
 
 def register_content(session: Session, service_date: date, name: str, known_ms: int | None) -> str | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import anyio
 import httpx
 import pytest
 from fastapi import Request
 from sqlalchemy import select
+from starlette.responses import Response
 
 from api import idempotency
 from api.idempotency import BROKEN_OFF_MS, KEPT_MS, Claim, claim, digest_of, forget, keep
@@ -15,6 +18,7 @@ from cases.roles import Role
 from runs import case_desk
 from store.accounts import actor_of, revoke
 from store.casework import load_case
+from store.engine import Store
 from store.tables.api import Idempotent
 from tests.api.calls import call, get, kind_of, post
 from tests.api.conftest import Server
@@ -169,6 +173,28 @@ def test_a_fault_leaves_it_open_whether_it_was_done(server: Server, monkeypatch:
         patch.setattr(case_desk, "act", broken)
         assert note(server, KEY).status_code == 500
     assert (note(server, KEY).status_code, [row.status for row in rows(server)]) == (409, [None])
+
+
+def test_of_many_servers_at_once_one_does_it(store: Store) -> None:
+    """In both databases, each request on a connection of its own."""
+
+    def come(_: int) -> object:
+        try:
+            return claim(store, "auditor", "k", "0" * 64)
+        except Refuse as refused:
+            return refused.code
+
+    with ThreadPoolExecutor(6) as pool:
+        told = list(pool.map(come, range(6)))
+    (ours,) = [t for t in told if isinstance(t, Claim)]
+    assert [t for t in told if t is not ours] == ["under-way"] * 5
+    keep(store, ours, 201, {"location": "/x"}, b"{}")
+    again = claim(store, "auditor", "k", "0" * 64)
+    assert isinstance(again, Response)
+    assert (again.status_code, again.body, again.headers["location"]) == (201, b"{}", "/x")
+    with pytest.raises(Refuse) as refused:
+        claim(store, "auditor", "k", "1" * 64)
+    assert refused.value.code == "key-used"
 
 
 def test_an_answer_is_kept_for_a_day(server: Server) -> None:

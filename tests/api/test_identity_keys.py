@@ -1,4 +1,4 @@
-"""Keys, passwords and second factors as an administrator gives and takes them, and that what is taken is dead at once."""
+"""Keys, passwords and second factors as an administrator gives and takes them; what is taken is dead at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pwd
+import select
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select as choose
 
 from api import identity
 from runs.cli import main
@@ -80,7 +81,7 @@ def test_a_key_is_shown_once_and_counts_until_it_is_revoked(chief: Server) -> No
     assert typed("user", "keys", "platform", "--json").json()[-1]["state"] == "revoked"
     with chief.store.reading() as session:
         log = [(link.actor, link.action, link.reason) for link in recent(session, 10, "platform")]
-        rows = json.dumps([repr(row.__dict__) for row in session.scalars(select(AccessEntry))])
+        rows = json.dumps([repr(row.__dict__) for row in session.scalars(choose(AccessEntry))])
     assert log == [("admin", "give-key", f"key {number}: supervision"), ("admin", "revoke-key", f"key {number}: lost")]
     assert key not in rows
     raw = b"".join(path.read_bytes() for path in chief.store.folder.glob("trajaudit.db*"))
@@ -120,8 +121,14 @@ def test_only_an_administrator_gives_keys(chief: Server) -> None:
         session.get_one(User, "admin").os_name = None
         session.flush()
         session.get_one(User, "auditor").os_name = ME
-    for arguments in (("user", "key", "platform", "--label", "x"), ("user", "keys", "platform"),
-                      ("user", "revoke-key", "1"), ("user", "password", "auditor"), ("user", "totp-reset", "auditor")):  # fmt: skip
+    for command in (
+        "key platform --label x",
+        "keys platform",
+        "revoke-key 1",
+        "password auditor",
+        "totp-reset auditor",
+    ):
+        arguments = ("user", *command.split())
         answer = typed(*arguments, stdin="nine slow red trains\n")
         assert answer.code == 2, arguments
         assert "administrator" in answer.err
@@ -192,12 +199,13 @@ def test_at_a_terminal_a_password_is_asked_for_twice_and_not_shown(chief: Server
         nonlocal shown
         deadline = time.monotonic() + 20
         while words not in shown and time.monotonic() < deadline:
-            shown += os.read(ours, 1000)
+            if select.select([ours], [], [], 1)[0]:
+                shown += os.read(ours, 1000)
         assert words in shown
 
-    until(b"New password")
+    until(b"New password: ")  # what is typed earlier is thrown away
     os.write(ours, b"nine slow red trains\n")
-    until(b"Once more")
+    until(b"Once more: ")
     os.write(ours, b"nine slow red trains\n")
     until(b"must change it")
     assert program.wait(20) == 0
@@ -269,12 +277,9 @@ def test_a_revoked_key_is_dead_on_all_workers_at_once(chief: Server, tmp_path: P
         assert {status() for _ in range(20)} == {200}
         with chief.store.writing() as session:
             admin = actor_of(session, "admin", chief.store.clock())
-            row = session.scalars(select(ApiKey).where(ApiKey.name == "platform")).one()
+            row = session.scalars(choose(ApiKey).where(ApiKey.name == "platform")).one()
             api_keys.revoke_key(session, admin, row.id, chief.store.clock())
         revoked = time.monotonic()
-        first = status()
-        print(f"dead after {time.monotonic() - revoked:.3f} s")
-        assert first == 401
         assert {status() for _ in range(40)} == {401}
         assert time.monotonic() - revoked < 5
     finally:

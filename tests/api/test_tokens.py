@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -175,11 +174,14 @@ def attacks() -> dict[str, str]:
     head, body, signature = good.split(".")
     stranger = {**RSAAlgorithm.to_jwk(STRANGER.public_key(), as_dict=True), "kid": "mine"}
     forged = base64.urlsafe_b64encode(json.dumps(claims(sub="admin")).encode()).rstrip(b"=").decode()
-    kids = ["../../../../dev/null", "/dev/null", "jwks.json", "", " ", "rs256", "RS256\0", "RS256/../RS256", "x" * 5000,
-            "' OR '1'='1", "file:///etc/passwd", "http://evil/jwks", "__class__"]  # fmt: skip
+    kids: list[Any] = [
+        *("../../../../dev/null", "/dev/null", "jwks.json", "", " ", "rs256", "RS256\0", "RS256/../RS256", "x" * 5000),
+        *("' OR '1'='1", "file:///etc/passwd", "http://evil/jwks", "__class__", 1, None, ["RS256"], {"a": 1}),
+    ]
+    nones = ("none", "None", "nOnE", "", None, 0)
     return {
-        **{f"none-{alg!r}": by_hand({"alg": alg, "kid": "RS256"}, claims()) for alg in ("none", "None", "NONE", "nOnE", "", None, 0)},
-        "none-signed": good.replace(head, base64.urlsafe_b64encode(b'{"alg":"none","kid":"RS256"}').decode().rstrip("=")),
+        **{f"none-{alg!r}": by_hand({"alg": alg, "kid": "RS256"}, claims()) for alg in nones},
+        "none-signed": ".".join([by_hand({"alg": "none", "kid": "RS256"}, claims()).rpartition(".")[0], signature]),
         **{
             f"{alg}-{name}": by_hand({"alg": alg, "kid": kid}, claims(), key)
             for alg in ("HS256", "hs256", "RS256")
@@ -194,7 +196,7 @@ def attacks() -> dict[str, str]:
         "brings-its-key": jwt.encode(claims(), STRANGER, "RS256", headers={"kid": "mine", "jwk": stranger}),
         "brings-an-address": jwt.encode(claims(), STRANGER, "RS256", headers={"kid": "RS256", "jku": "http://evil/"}),
         "no-kid": jwt.encode(claims(), PRIVATE["RS256"], "RS256"),
-        **{f"kid-{n}": by_hand({"alg": "RS256", "kid": kid}, claims(), b"") for n, kid in enumerate([*kids, 1, None, ["RS256"], {"a": 1}])},
+        **{f"kid-{n}": by_hand({"alg": "RS256", "kid": kid}, claims(), b"") for n, kid in enumerate(kids)},
         **{f"kid-null-{n}": by_hand({"alg": "HS256", "kid": kid}, claims(), b"") for n, kid in enumerate(kids)},
         "crit": signed(crit=["b64"], b64=False),
         "crit-unknown": signed(crit=["x"], x=1),
@@ -283,7 +285,7 @@ def test_another_claim_may_name_the_account(jwks: Path) -> None:
 def write(path: Path, *keys: Any) -> None:
     aside = path.with_suffix(".new")
     aside.write_text(json.dumps({"keys": list(keys)}))
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def test_keys_are_read_again_when_their_file_changes_and_a_bad_file_takes_none(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -54,61 +55,68 @@ class Receiver:
         return f"127.0.0.1:{self.port}"
 
 
-def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    chance = random.Random(receiver.faults.seed)
+def _outcome(receiver: Receiver, drawn: float) -> str:
+    faults, least = receiver.faults, 0.0
+    for name in ("failing", "slow", "dropping"):
+        least += getattr(faults, name)
+        if drawn < least:
+            return name
+    return "taken"
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            with receiver.lock:
-                receiver.seen += 1
-                drawn, faults = chance.random(), receiver.faults
-                if drawn < faults.failing:
-                    outcome = "failing"
-                elif drawn < faults.failing + faults.slow:
-                    outcome = "slow"
-                elif drawn < faults.failing + faults.slow + faults.dropping:
-                    outcome = "dropping"
-                else:
-                    outcome = "taken"
-                if outcome != "failing" and receiver.status < 300:
-                    headers = {k.lower(): v for k, v in self.headers.items()}
-                    receiver.arrivals.append(Arrival(self.path, headers, body))
-            if outcome == "slow":
-                time.sleep(SLOW_S)
-            if outcome in {"slow", "dropping"}:
-                self.close_connection = True
-                self.connection.close()
-                return
-            self._answer(503 if outcome == "failing" else receiver.status)
 
-        do_GET = do_POST
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
 
-        def _answer(self, status: int) -> None:
-            self.send_response(status)
-            for name, value in receiver.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(receiver.body)))
-            self.end_headers()
-            self.wfile.write(receiver.body)
+    def do_POST(self) -> None:
+        body, receiver = self.rfile.read(int(self.headers.get("Content-Length", 0))), self.server.receiver
+        with receiver.lock:
+            receiver.seen += 1
+            outcome = _outcome(receiver, self.server.chance.random())
+            if outcome != "failing" and receiver.status < 300:
+                headers = {k.lower(): v for k, v in self.headers.items()}
+                receiver.arrivals.append(Arrival(self.path, headers, body))
+        if outcome == "slow":
+            time.sleep(SLOW_S)
+        if outcome in {"slow", "dropping"}:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self._answer(503 if outcome == "failing" else receiver.status)
 
-        def log_message(self, *_: Any) -> None:
-            pass
+    do_GET = do_POST  # noqa: N815 -- the library's name
 
-    return Handler
+    def _answer(self, status: int) -> None:
+        receiver = self.server.receiver
+        self.send_response(status)
+        for name, value in receiver.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(receiver.body)))
+        self.end_headers()
+        self.wfile.write(receiver.body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def __init__(self, host: str, port: int, receiver: Receiver) -> None:
+        super().__init__((host, port), _Handler)
+        self.receiver, self.chance = receiver, random.Random(receiver.faults.seed)
 
     def handle_error(self, *_: Any) -> None:
         """A connection that was cut is what is wanted."""
 
 
 @contextmanager
-def receiving(faults: Faults | None = None) -> Iterator[Receiver]:
+def receiving(
+    faults: Faults | None = None, host: str = "127.0.0.1", port: int = 0, context: ssl.SSLContext | None = None
+) -> Iterator[Receiver]:
     receiver = Receiver(faults or Faults())
-    server = _Server(("127.0.0.1", 0), _handler(receiver))
+    server = _Server(host, port, receiver)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     receiver.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""A sender in a process of its own: `python -m tests.notices.sending FOLDER URL ALLOW`, once through until nothing waits."""
+"""A sender in a process of its own, until nothing waits: `python -m tests.notices.sending FOLDER URL ALLOW`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests.notices.receiver import Faults, Receiver, receiving
 from tests.stores import Place
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS, CASES, EVENTS = 10, 24, 12
+KILLS, CASES, EVENTS = 10, 12, 10
 PATIENCE_S = 120.0
 
 
@@ -37,7 +37,7 @@ def killed_ten_times(place: Place, receiver: Receiver, log: Path) -> int:
     chance, kills = random.Random(7), 0
     for _ in range(KILLS):
         process, until = sender(place, receiver, log), time.monotonic() + PATIENCE_S
-        goal = receiver.seen + chance.randint(1, 25)
+        goal = receiver.seen + chance.randint(1, 14)
         while receiver.seen < goal and process.poll() is None:
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.001)

@@ -1,0 +1,1 @@
+"""OGC API - Features: what a geographic information system reads without knowing anything of us."""
