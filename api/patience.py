@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import anyio
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,28 +27,30 @@ class Patience:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_whole = began = False
+        is_whole = began = is_slow = False
 
         async def in_time() -> Message:
-            nonlocal is_whole
+            nonlocal is_whole, is_slow
             if is_whole:  # what is waited for now is that the client goes away
                 return await receive()
             try:
                 with anyio.fail_after(self._seconds):
                     message = await receive()
             except TimeoutError:
+                is_slow = True
                 raise _Slow from None
             is_whole = not message.get("more_body", False)
             return message
 
         async def noted(message: Message) -> None:
             nonlocal began
+            if is_slow and not began:
+                return  # whatever a route makes of a body that broke off: the caller is told why
             began = True
             await send(message)
 
-        try:
+        with suppress(_Slow):
             await self.app(scope, in_time, noted)
-        except _Slow:
-            if not began:
-                slow = problems.answer(Request(scope), 408, "too-slow", headers={"Connection": "close"})
-                await slow(scope, receive, send)
+        if is_slow and not began:
+            slow = problems.answer(Request(scope), 408, "too-slow", headers={"Connection": "close"})
+            await slow(scope, receive, send)

@@ -35,6 +35,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "register-damaged": ("登记资料有误行被拒收,可能涉及该车", "a rejected row of a register may have been about it"),
     "unconfirmed": ("轨迹无法证实全部课时", "the track cannot confirm all declared time"),
     "not-in-force": ("规则参数当日尚未生效", "no value of the rule was in force on the day"),
+    "records-erased": (
+        "卡口或人脸记录已按保存期限删除,不能再判定",
+        "the camera or face records were erased when their period was over",
+    ),
     "no-passages": ("未提供卡口过车记录或卡口位置", "no camera passages, or no cameras, were handed in"),
     "no-mandate": ("无有效的人脸比对授权文件", "no mandate for the join with face records is in force"),
     "no-matcher": ("未说明比对引擎及其阈值,分值无法解读", "the matcher is not described, so its scores mean nothing"),

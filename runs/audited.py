@@ -55,6 +55,7 @@ class Audited:
     ledger: Ledger
     versions: dict[str, str]
     digests: Mapping[str, str]
+    files: Mapping[str, str]
     cameras: CameraDesk
     asking: Asking
     watch: Stopwatch = field(default_factory=Stopwatch)
@@ -120,4 +121,5 @@ def audit_bundle(
     asking = Asking(rules, only, again.recall)
     night = audit_night(door, cameras, facts, rules, sources, progress, watch, jobs, asking, again.tap)
     findings = list(iter_sorted(night.verdicts.findings))
-    return Audited(bundle, whole, tuple(rules), door, night, findings, ledger, known, named, cameras, asking, watch)
+    made = bundle, whole, tuple(rules), door, night, findings, ledger
+    return Audited(*made, known, named, digests, cameras, asking, watch)

@@ -101,7 +101,7 @@ def ingest(store: Store, source: Source, progress: Progress | None = None) -> In
 def _ingest(store: Store, source: Source, progress: Progress) -> Ingested:
     base = files_held(store, source.service_date)
     files = merged_files(store, source, base)
-    _refuse_erased(store, files)
+    refuse_erased(store, files)
     files, taken = _with_pushed(store, source, files)
     nothing_pushed = taken.is_empty and not source.undecided
     if base and files == base and nothing_pushed and _knows_passages(store, source):
@@ -149,7 +149,7 @@ def _with_pushed(store: Store, source: Source, files: dict[str, Arrival]) -> tup
     return dict(sorted({**files, **tracks}.items())), taken
 
 
-def _refuse_erased(store: Store, files: Mapping[str, Arrival]) -> None:
+def refuse_erased(store: Store, files: Mapping[str, Arrival]) -> None:
     """Raise `UnusableInput` where the night rests on files that retention has erased, and nobody sends them again."""
     gone = [name for name, arrival in files.items() if not blob_path(store, arrival.sha256).exists()]
     if gone:
@@ -293,6 +293,11 @@ def _judged(
 def _file_sources(held: PassageSet | None) -> dict[str, str]:
     told: dict[str, str] = {} if held is None else json.loads(held.sources)
     return {name: sha256 for name, sha256 in told.items() if name != PUSHED}
+
+
+def brings_passages(folder: Path) -> bool:
+    """Whether a delivery holds checkpoint records."""
+    return bool(_passage_files(folder))
 
 
 def _passage_files(folder: Path) -> dict[str, Path]:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from cases.deadlines import Terms
 from cases.prereview import PreReview
-from cases.roles import SYSTEM_NAME
+from cases.roles import SYSTEM, SYSTEM_NAME, Actor
 from runs.night_plan import Plan, plan_night
 from runs.office_terms import read_pre_review, terms_of
 from runs.progress import Progress, Silent
@@ -31,6 +31,7 @@ class Desk:
     actor: str = SYSTEM_NAME
     progress: Progress = field(default_factory=Silent)
     held: Held = NOT_HELD
+    who: Actor = SYSTEM
 
     @classmethod
     def open(cls, store: Store, settings: Settings, progress: Progress | None = None, actor: str = SYSTEM_NAME) -> Desk:

@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from feeds.bundle_config import BundleConfig, read_config
+from feeds.faults import Fault, UnusableInput
 from feeds.ledger import Ledger
 from feeds.track_pages import page_number, page_of
 from store.engine import Store
@@ -27,6 +28,8 @@ HISTORY_WINDOW = 97
 """Of the page numbers that history gets: providers' own windows are hours, 99 means "not all is here"."""
 
 Files = Mapping[str, Arrival]
+_LOST = "the store's file {what}, so the night is not audited: its former answers stand"
+_REPAIR = "trajaudit store check --deep names all such files: put them back from a backup, or send the night again."
 
 
 @contextmanager
@@ -44,6 +47,9 @@ def night_folder(store: Store, files: Files, history: Mapping[date, Files] | Non
 
 
 def _link(store: Store, folder: Path, name: str, sha256: str) -> None:
+    """Link a file; raises `UnusableInput` where the store has lost it: what is not there must not pass for silence."""
+    if not blob_path(store, sha256).is_file():
+        raise UnusableInput([Fault(name, _LOST.format(what="is missing"), hint=_REPAIR)])
     link = folder / name
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(blob_path(store, sha256).absolute())
@@ -63,6 +69,22 @@ def _link_history(store: Store, folder: Path, files: Files, history: Mapping[dat
                 if not (folder / as_named).is_symlink():
                     there.add(arrival.sha256)
                     _link(store, folder, as_named, arrival.sha256)
+
+
+def check_digests(folder: Path, found: Mapping[str, str]) -> None:
+    """Raise `UnusableInput` naming every file of a night's folder whose bytes are not those that came in.
+
+    `found`: name to SHA-256 as it was read. A link leads to the file's digest by its name.
+    """
+    damaged = [
+        name
+        for name, sha256 in found.items()
+        if (folder / name).is_symlink() and (folder / name).readlink().name != sha256
+    ]
+    if damaged:
+        raise UnusableInput(
+            [Fault(n, _LOST.format(what="has other bytes than came in"), hint=_REPAIR) for n in damaged]
+        )
 
 
 def feeds_of(folder: Path) -> dict[str, tuple[str, str]]:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from audit.evidence import digest
+from audit.finding import NotAssessed
 from audit.recall import Recall
 from audit.registry import Rule
 from runs.asking import Why
 from runs.audited import Again, Audited, audit_bundle
 from runs.ingest import kept_passages
 from runs.night import Tap
-from runs.night_folder import Files, night_folder
+from runs.night_folder import Files, check_digests, night_folder
 from runs.office import rules_with
 from runs.progress import Progress
 from runs.settings import Settings
@@ -36,6 +37,8 @@ from store.nights import (
 )
 from store.results import Answers, Place, keys_of
 from store.tables.nights import Night
+
+RECORDS_ERASED = "records-erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Plan:
     recall: Recall | None
     is_erased: bool = False
     has_lost_faces: bool = False
+    has_lost_passages: bool = False
 
     @property
     def is_stale(self) -> bool:
@@ -65,8 +69,15 @@ class Plan:
 
     @property
     def asked_rules(self) -> tuple[Rule, ...]:
-        """The rules that can be asked: without the passages, or their faces, those by cameras stay answered."""
-        return tuple(r for r in self.rules if not (self.has_lost_faces and r.by_cameras))
+        """The rules that can be asked: what rests on records that were erased stays as it was answered."""
+        return tuple(r for r in self.rules if r not in self.unaskable)
+
+    @property
+    def unaskable(self) -> tuple[Rule, ...]:
+        """The rules of which the records were erased: of faces, or of all passages."""
+        if self.has_lost_passages:
+            return tuple(r for r in self.rules if r.by_cameras)
+        return tuple(r for r in self.rules if r.by_cameras == "crew" and self.has_lost_faces)
 
 
 def rule_values(rules: Sequence[Rule], day: date) -> dict[str, str]:
@@ -111,9 +122,12 @@ def plan_night(
     if audited_inputs is not None:
         changed = frozenset(name for name, value in values.items() if before.get(name) != value)
         recall = Recall(keys, changed)
-    lost = passages is not None and (passages.erased_ms is not None or passages.faces_erased_ms is not None)
+    no_faces = passages is not None and passages.faces_erased_ms is not None
+    no_passages = passages is not None and passages.erased_ms is not None
     history = {d: held for d, held in history.items() if d not in erased}
-    return Plan(day, files, history, kept, rules, values, inputs, audited_inputs, recall, is_erased, lost)
+    return Plan(
+        day, files, history, kept, rules, values, inputs, audited_inputs, recall, is_erased, no_faces, no_passages
+    )
 
 
 @contextmanager
@@ -132,10 +146,32 @@ def audit_plan(
     """
     recall = plan.recall or Recall()
     again = Again(recall, plan.kept, tap)
-    if folder is not None:
-        return audit_bundle(folder, plan.service_date, progress, jobs, rules=plan.asked_rules, again=again)
-    with planned_folder(store, plan) as own:
-        return audit_bundle(own, plan.service_date, progress, jobs, rules=plan.asked_rules, again=again)
+    with nullcontext(folder) if folder is not None else planned_folder(store, plan) as place:
+        audited = audit_bundle(place, plan.service_date, progress, jobs, rules=plan.asked_rules, again=again)
+        check_digests(place, audited.files)
+    audited.night.verdicts.not_assessed += _unasked(plan, audited)
+    return audited
+
+
+def _unasked(plan: Plan, audited: Audited) -> list[NotAssessed]:
+    """Return that rules whose records were erased could not be asked about cars of which something is new."""
+    day, why = audited.night.facts.day, audited.asking.why
+    cars = [v for v in sorted(why) if why[v] is not Why.VALUES]
+    return [
+        NotAssessed(day.date, v, rule.name, day.start_ms, day.end_ms, RECORDS_ERASED)
+        for rule in plan.unaskable
+        for v in cars
+    ]
+
+
+def is_stale(store: Store, settings: Settings, day: date) -> bool:
+    """Whether anything that a night's answers rest on has changed; reads no more than the database."""
+    values = rule_values(rules_with(settings.nightly.office), day)
+    with store.reading() as session:
+        night = session.get(Night, day)
+        if night is None or any_erased(session, day) or answers_erased(session, day):
+            return False
+        return inputs_digest(session, day, settings.nightly.history_days, values) != night.audited_inputs
 
 
 def answers_from(audited: Audited, run_id: str) -> Answers:

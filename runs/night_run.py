@@ -170,7 +170,9 @@ def _write(
         reached("results-written")
         _follow(session, desk, plan, run_id, changes, told, now_ms)
         reached("cases-followed")
-        told.drawn = _draw(session, desk, answers, now_ms)
+        told.trouble |= _silent_feeds(audited, told)
+        if not told.delayed:  # else chance would have only those that were heard
+            told.drawn = _draw(session, desk, answers, now_ms)
         told.vehicle_days, told.audited, told.changes = len(answers.vehicles), reasons(audited), changes.counts()
         if away:
             told.trouble["database"] = list(away)
@@ -205,6 +207,15 @@ def _follow(
         if event is not None:
             record_events(session, load_case(session, case.case_id), [event], run_id)
             report.pre_reviewed += 1
+
+
+def _silent_feeds(audited: Audited, report: NightReport) -> dict[str, list[str]]:
+    """Return the feeds of which no car was heard although several have sessions; their cars are delayed."""
+    facts = audited.night.facts
+    cars = Counter(feed for v, feeds in facts.feeds.items() if facts.sessions.get(v) for feed in feeds)
+    silent = {f: n for f, n in cars.items() if n > 1 and not facts.night.peers.get(f) and f not in report.delayed}
+    report.delayed |= silent
+    return {f"feed:{feed}": ["not-heard"] for feed in sorted(silent)}
 
 
 def _draw(session: Session, desk: Desk, answers: Answers, now_ms: int) -> int:

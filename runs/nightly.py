@@ -7,6 +7,7 @@ names, and the next run finds the night as stale as it was; one that is killed a
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,13 +25,18 @@ from cases.states import UNDECIDED, UNDER_WAY
 from feeds.faults import UnusableInput
 from runs.ingest import Source, ingest
 from runs.night_desk import Desk
+from runs.night_plan import is_stale
 from runs.night_run import FAILED, KIND, NightReport, new_run_id, run_night, write_head_down
 from runs.persist import CannotWrite, is_away, is_full, persistently
 from runs.points import reached
 from runs.pull import Job as PullJob
 from runs.pull import pull
+from runs.push_night import forget_old, late_days, only_pushed
 from store import lease
 from store.casework import cases_where, record_events
+from store.check import sweep
+from store.engine import StoreRefused
+from store.lease import LeaseLost
 from store.tables.nights import Night
 from store.tables.results import Run
 
@@ -85,12 +91,36 @@ def _run(desk: Desk, order: Order, done: Nightly) -> None:
     _close_interrupted(desk)
     for day, folder in persistently(desk.store, desk.wait_s, lambda: _deliveries(desk, order)):
         done.nights.append(_take_in(desk, day, folder))
+    _take_in_pushed(desk, done)
     for day in persistently(desk.store, desk.wait_s, lambda: _stale(desk, order)):
         _audit_one(desk, order, day, done)
+    _tidy(desk)
     done.escalated = _escalate(desk)
     # A run that was killed after its commit has not written its head down: it is made up for here.
     if told := write_head_down(desk, done.nights[-1].run_id if done.nights else None):
         done.trouble["heads"] = [told]
+
+
+def _take_in_pushed(desk: Desk, done: Nightly) -> None:
+    """Take in what was pushed late for nights that nothing else came for."""
+    today = desk.local.service_date(desk.store.clock())
+    for day in late_days(desk.store, today, {n.service_date for n in done.nights}):
+        report = NightReport(day)
+        done.nights.append(report)
+        _guarded(desk, report, partial(_ingest_pushed, desk, day, report))
+    forget_old(desk.store, desk.local, desk.settings.push.days)
+
+
+def _ingest_pushed(desk: Desk, day: date, report: NightReport) -> None:
+    with only_pushed() as folder:
+        source = Source(folder, day, desk.settings.nightly.history_days, desk.actor, desk.wait_s, desk.held)
+        report.ingested = ingest(desk.store, source, desk.progress)
+
+
+def _tidy(desk: Desk) -> None:
+    """Remove what a killed run left in the folder, once it is a day old: it may hold passages."""
+    with suppress(StoreRefused, OSError):
+        sweep(desk.store)
 
 
 def _audit_one(desk: Desk, order: Order, day: date, done: Nightly) -> None:
@@ -162,18 +192,25 @@ def _wanted(desk: Desk, order: Order) -> date:
 def _stale(desk: Desk, order: Order) -> list[date]:
     """Return the nights of the store of which something is to be asked, the oldest first.
 
-    With a date: that night and those that compare their tracks with it. Else all within the days to catch up.
+    With a date: that night and those that compare their tracks with it. Else all within the days to catch up, and
+    older ones for which something came in.
     """
     reach = desk.settings.nightly.history_days
     with desk.store.reading() as session:
-        known = list(session.scalars(select(Night.service_date).order_by(Night.service_date)))
+        nights = list(session.scalars(select(Night).order_by(Night.service_date)))
+    known = [(n.service_date, n.changed_ms > (n.audited_ms or 0)) for n in nights]
     if order.service_date is not None:
         first, last = order.service_date, order.service_date + timedelta(days=reach)
     else:
         last = desk.last_service_date()
         first = last - timedelta(days=desk.settings.nightly.catch_up_days + reach)
     wanted = _wanted(desk, order)
-    return [d for d in known if first <= d <= last and (desk.plan(d).is_stale or (order.again and d == wanted))]
+    return [
+        day
+        for day, is_changed in known
+        if (first <= day <= last or (is_changed and order.service_date is None))
+        and (is_stale(desk.store, desk.settings, day) or (order.again and day == wanted))
+    ]
 
 
 # ---------------------------------------------------------------- one night's delivery
@@ -208,14 +245,25 @@ def _guarded(desk: Desk, report: NightReport, work: Callable[[], None]) -> None:
     except CannotWrite as error:
         report.trouble["write"] = [str(error)]
     except (OSError, DBAPIError) as error:
-        if not (is_full(error) or is_away(error)):
-            raise
-        report.trouble["write"] = [str(getattr(error, "orig", error))]
+        known = is_full(error) or is_away(error)
+        report.trouble["write" if known else "fault"] = [_said(error)]
+    except LeaseLost:
+        raise
+    except Exception as error:  # noqa: BLE001 -- a fault in one night must not cost all others theirs
+        report.trouble["fault"] = [_said(error)]
     else:
         return
     report.state = FAILED
     with suppress(DBAPIError):  # that it cannot be written down is told on the spot
         _record_failure(desk, report)
+
+
+def _said(error: BaseException) -> str:
+    """Return what went wrong in one line, with the place in the program where it was met."""
+    at = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" ({Path(frame.filename).name}:{frame.lineno})" for frame in at)
+    told = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {told}{where}"
 
 
 def _record_failure(desk: Desk, report: NightReport) -> None:
@@ -242,7 +290,8 @@ def _escalate(desk: Desk) -> int:
         now_ms = desk.store.clock()
         with desk.store.writing() as session:
             lease.check(session, desk.held)
-            return _record(session, escalations(cases_where(session, states=UNDECIDED | UNDER_WAY), now_ms, desk.terms))
+            late = cases_where(session, states=UNDECIDED | UNDER_WAY, due_before_ms=now_ms + 1)
+            return _record(session, escalations(late, now_ms, desk.terms))
 
     return persistently(desk.store, desk.wait_s, step)
 

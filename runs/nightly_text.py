@@ -32,6 +32,7 @@ TROUBLE = {
     "write": N_("nothing could be written"),
     "heads": N_("the head of the access log could not be written down"),
     "database": N_("the database was away for a time"),
+    "fault": N_("a fault of the program"),
 }
 
 

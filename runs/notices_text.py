@@ -35,7 +35,7 @@ def _digest(data: Mapping[str, Any], lang: str) -> list[str]:
 
 def _night(night: Mapping[str, Any], lang: str) -> str:
     day, state = night.get("service_date", "?"), night.get("state")
-    why = say("; ", lang).join(_troubles(night, lang))
+    why = "; ".join(_troubles(night, lang))
     if state == FAILED:
         text = say("Night {day}: not audited. {why}", lang)
     elif state == DEGRADED:
@@ -46,7 +46,7 @@ def _night(night: Mapping[str, Any], lang: str) -> str:
 
 
 def _troubles(night: Mapping[str, Any], lang: str) -> list[str]:
-    out = [say(TROUBLE[code], lang) for code in night.get("trouble", ()) if code in TROUBLE]
+    out = [say(TROUBLE[where], lang) for where in night.get("trouble", ()) if where in TROUBLE]
     delayed = say("{feed}: tracks of {n} vehicles did not come", lang)
     out += [delayed.format(feed=feed, n=n) for feed, n in sorted(night.get("delayed", {}).items())]
     if night.get("not_assessed"):

@@ -21,7 +21,7 @@ from feeds.faults import Fault, UnusableInput
 from runs.asking import Why
 from runs.audited import Audited
 from runs.compared import Compared
-from runs.ingest import Source, files_held, merged_files
+from runs.ingest import Source, brings_passages, files_held, merged_files, refuse_erased
 from runs.night_desk import Desk
 from runs.night_plan import answers_from, audit_plan, plan_night
 from runs.office import rules_with
@@ -52,12 +52,16 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would happen. `why`: vehicle to the reason for which it is audited anew; `n_vehicles` there are."""
+    """What would happen. `why`: vehicle to the reason for which it is audited anew; `n_vehicles` there are.
+
+    `has_untried_passages`: the delivery brings checkpoint records, which only an ingest judges.
+    """
 
     compared: Compared
     changes: Changes
     why: dict[str, Why] = field(default_factory=dict)
     n_vehicles: int = 0
+    has_untried_passages: bool = False
 
 
 def preview(desk: Desk, edit: Edit, lang: str = "zh") -> Preview:
@@ -66,8 +70,10 @@ def preview(desk: Desk, edit: Edit, lang: str = "zh") -> Preview:
         expected = "--delivery, --zones, --schedules, --office or --set RULE.PARAMETER=VALUE"
         raise UnusableInput([Fault("whatif", "nothing to try", expected=expected)])
     with _delivery(edit) as folder:
+        untried = brings_passages(folder)
         source = Source(folder, edit.service_date, desk.settings.nightly.history_days, desk.actor)
         files = merged_files(desk.store, source, files_held(desk.store, edit.service_date))
+    refuse_erased(desk.store, files)
     plan = plan_night(desk.store, desk.settings, edit.service_date, files=files, rules=_rules(desk, edit))
     audited = audit_plan(desk.store, plan, desk.progress, desk.settings.nightly.jobs)
     answers = answers_from(audited, PREVIEW)
@@ -75,7 +81,9 @@ def preview(desk: Desk, edit: Edit, lang: str = "zh") -> Preview:
         standing = findings_of(session, edit.service_date)
         unanswered = not_assessed_of(session, edit.service_date)
     compared = _compared(answers, standing, unanswered, audited, lang)
-    return Preview(compared, compare_findings(answers, standing), dict(audited.asking.why), len(answers.vehicles))
+    return Preview(
+        compared, compare_findings(answers, standing), dict(audited.asking.why), len(answers.vehicles), untried
+    )
 
 
 def _rules(desk: Desk, edit: Edit) -> tuple[Rule, ...]:

@@ -53,6 +53,8 @@ def show_trial(compared: Compared, lang: str, quiet: bool, as_json: bool, seen: 
         typer.echo(storable(json.dumps(told, ensure_ascii=False)))
         return
     if not quiet and not as_json:
+        if seen is not None and seen.has_untried_passages:
+            typer.echo(say("The delivery's checkpoint records are not tried: only an ingest judges them.", lang))
         if seen is not None:
             asked = say("Vehicle-days that would be audited anew: {n} of {all}.", lang)
             typer.echo(asked.format(n=len(seen.why), all=seen.n_vehicles))

@@ -56,13 +56,16 @@ def cases_where(
     service_date: date | None = None,
     states: Iterable[State] | None = None,
     since: date | None = None,
+    due_before_ms: int | None = None,
 ) -> list[Case]:
-    """Return cases by id: of a service day, in some states, of service days from one on."""
+    """Return cases by id: of a service day, in some states, of service days from one on, due before a time."""
     row, conditions = t.CaseRow, []
     if service_date is not None:
         conditions.append(row.service_date == service_date)
     if since is not None:
         conditions.append(row.service_date >= since)
+    if due_before_ms is not None:
+        conditions.append(row.due_ms < due_before_ms)
     if states is not None:
         conditions.append(row.state.in_([str(s) for s in states]))
     ids = list(session.scalars(select(row.case_id).where(*conditions).order_by(row.case_id)))

@@ -43,7 +43,17 @@ class Held:
 
 def this_process() -> str:
     """Return who we are: machine, process, and when it began, so that a number used again is not taken for us."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_began(os.getpid())}"
+    return f"{_machine()}:{os.getpid()}:{_began(os.getpid())}"
+
+
+def _machine() -> str:
+    """Return where process numbers mean the same: this host since it started, in this namespace of processes."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()[:8]
+        space = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        boot, space = "", 0
+    return f"{socket.gethostname()}/{boot}/{space}"
 
 
 def _began(pid: int) -> str:
@@ -59,7 +69,7 @@ def _is_dead(holder: str) -> bool:
     """Whether a holder was a process of this machine and is no more."""
     host, _, rest = holder.rpartition(":")[0].rpartition(":")
     began = holder.rpartition(":")[2]
-    return host == socket.gethostname() and rest.isdigit() and _began(int(rest)) != began
+    return host == _machine() and rest.isdigit() and _began(int(rest)) != began
 
 
 def take(store: Store, name: str, ttl_ms: int) -> Held:

@@ -17,6 +17,8 @@ from store.registers import Items, as_known, record_registers
 from store.tables.nights import Blob, Ingest, Night, NightFile, PassageSet
 
 TRACKS = "tracks/"
+AT_ONCE = 500
+"""Databases take only so many parameters in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,16 @@ def record_delivery(session: Session, delivery: Delivery, at_ms: int) -> list[st
 
 
 def _supersede_files(session: Session, service_date: date, names: Sequence[str], at_ms: int) -> None:
-    session.execute(
-        update(NightFile)
-        .where(NightFile.service_date == service_date, NightFile.name.in_(names), NightFile.superseded_ms.is_(None))
-        .values(superseded_ms=at_ms)
-    )
+    for i in range(0, len(names), AT_ONCE):
+        session.execute(
+            update(NightFile)
+            .where(
+                NightFile.service_date == service_date,
+                NightFile.name.in_(names[i : i + AT_ONCE]),
+                NightFile.superseded_ms.is_(None),
+            )
+            .values(superseded_ms=at_ms)
+        )
 
 
 def _record_passages(session: Session, delivery: Delivery, at_ms: int) -> list[str]:

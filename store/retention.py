@@ -198,9 +198,9 @@ def _erase_findings(session: Session, plan: Plan) -> None:
     )
     assert {name: n for name, n in done.items() if n} == share.rows, "what was looked at is what goes"
     for part in in_parts(share.nights):
-        session.execute(update(Night).where(Night.service_date.in_(part)).values(rules=None))
-        # What went wrong quotes the night's registers.
-        session.execute(update(Run).where(Run.service_date.in_(part)).values(trouble=None))
+        session.execute(update(Night).where(Night.service_date.in_(part)).values(rules=None, counts=None))
+        # What went wrong, and what was warned of, quotes the night's registers.
+        session.execute(update(Run).where(Run.service_date.in_(part)).values(trouble=None, counts=None))
 
 
 def _deleted(session: Session, statement: Any) -> int:

@@ -143,7 +143,7 @@ def _versions(
     asked = asked if first is None else asked.where(version.service_date >= first)
     asked = asked if last is None else asked.where(version.service_date <= last)
     nights: dict[str, list[dt.date]] = {}
-    for content, night in session.execute(asked.order_by(version.service_date.desc())).tuples():
+    for content, night in session.execute(asked.order_by(version.service_date.desc())):
         nights.setdefault(content, []).append(night)
     columns = (ZoneRow.content, ZoneRow.ordinal, ZoneRow.zone_id, ZoneRow.valid_from, ZoneRow.valid_to)
     for content, on in nights.items():

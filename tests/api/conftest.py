@@ -97,6 +97,7 @@ def server(city_store: Path, tmp_path: Path) -> Iterator[Server]:
     shutil.copytree(city_store, tmp_path / "store")
     made = served(tmp_path / "store")
     yield made
+    made.app.state.platform.maps.close()
     made.store.close()
 
 
@@ -107,4 +108,5 @@ def reading_server(city_store: Path, tmp_path_factory: pytest.TempPathFactory) -
     shutil.copytree(city_store, folder)
     made = served(folder)
     yield made
+    made.app.state.platform.maps.close()
     made.store.close()

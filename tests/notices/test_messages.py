@@ -13,6 +13,7 @@ from feeds.faults import UnusableInput
 from runs import words
 from runs.addresses import OutboundRefused
 from runs.notices import Sender, deliver_due
+from runs.notices_after import deliver_after
 from runs.notices_apprise import SCHEMES, Messenger, read_messengers, send
 from runs.notices_text import TROUBLE, message
 from runs.outbound import Guard, NotReached
@@ -189,6 +190,17 @@ def test_a_receiver_whose_notices_are_given_up_is_told_of_to_the_others_once_a_d
     got = [json.loads(a.body) for a in there.arrivals]
     alarms = [t["data"] for t in got if t["type"] == "receiver-dead"]
     assert alarms == [{"receivers": {f"webhook:{number}": 1}}, {"receivers": {f"webhook:{number}": 4}}]
+
+
+def test_what_hinders_sending_does_not_hurt_the_night_that_has_ended(store: Store, tmp_path: Path) -> None:
+    put(store, run("R1", "done", {}), night_notice("N1", store.clock()))
+    with receiving() as receiver:
+        path = messengers(tmp_path, "Nonsense = x")
+        assert deliver_after(store, with_messengers(store, path, enabled=False)) is None
+        assert "begins with a name" in str(deliver_after(store, with_messengers(store, path, receiver.allow)))
+        messengers(tmp_path, json_line(receiver, "office"))
+        assert deliver_after(store, with_messengers(store, path, receiver.allow)) is None
+    assert len(receiver.arrivals) == 1
 
 
 # ---------------------------------------------------------------- apprise
