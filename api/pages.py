@@ -79,6 +79,7 @@ def page(
                 _=lambda text: say(text, lang),
                 lang=lang,
                 html_lang=HTML_LANG[lang],
+                status=status,
                 style=f"{FOLDER}/{style()[0]}",
                 here=here,
                 me=None if asker is None else asker.actor,

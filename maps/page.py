@@ -27,6 +27,7 @@ _POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"
 )
+_NO_ICON = '<link rel="icon" href="data:,">\n'
 _BY_NONCE = f' nonce="{NONCE}"'
 
 
@@ -65,13 +66,14 @@ def render_page(
     calls = [f'trajaudit.{x.call}({MAP_ID}, trajaudit.data("{x.call}"));' for x in layers]
     script = "\n" + _indented(frame.code, calls).strip() + "\n"
     title = html.escape(_NO_CHARACTER.sub("\ufffd", title))
+    by = "" if served is None else _BY_NONCE
     notice = html.escape(texts("This map needs JavaScript. It loads nothing from outside."))
     return (
         f'<!DOCTYPE html>\n<html lang="{texts.html_lang}">\n<head>\n<meta charset="utf-8">\n'
-        f"{_policy(frame, script) if served is None else ''}"
+        f"{_policy(frame, script) if served is None else _NO_ICON}"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n{frame.head}\n</head>\n<body>\n<noscript>{notice}</noscript>\n"
-        f"{_indented(frame.markup, data)}\n<script{'' if served is None else _BY_NONCE}>{script}</script>\n</body>\n</html>\n"
+        f"{_indented(frame.markup, data)}\n<script{by}>{script}</script>\n</body>\n</html>\n"
     )
 
 

@@ -33,6 +33,7 @@ TROUBLE = {
     "heads": N_("the head of the access log could not be written down"),
     "database": N_("the database was away for a time"),
     "fault": N_("a fault of the program"),
+    "notices": N_("notices could not be sent"),
 }
 
 

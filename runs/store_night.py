@@ -11,6 +11,7 @@ from cases.roles import Permission, Place
 from runs.ingest import Ingested, Source, ingest
 from runs.night_desk import Desk
 from runs.nightly import Nightly, Order, nightly
+from runs.notices_after import deliver_after
 from runs.open_store import opened
 from runs.preview import Edit, Preview, preview
 from runs.progress import Progress
@@ -48,7 +49,10 @@ def take_in(path: Path | None, bundle: Path, day: date, progress: Progress) -> I
 def run_nightly(path: Path | None, order: Order, progress: Progress) -> Nightly:
     """Run the nightly."""
     with desk_for(path, Permission.RUN_NIGHTLY, progress) as desk:
-        return nightly(desk, order)
+        done = nightly(desk, order)
+        if told := deliver_after(desk.store, desk.settings):
+            done.trouble["notices"] = [told]
+        return done
 
 
 def try_on_store(path: Path | None, edit: Edit, progress: Progress, lang: str) -> Preview:

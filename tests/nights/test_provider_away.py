@@ -159,7 +159,8 @@ def test_a_feed_that_brought_no_file_at_all_costs_its_own_cars_only(
 ) -> None:
     with places(dialect) as place:
         (night,) = run(Told.at(place, bundle=str(bundle(tmp_path / "city")))).nights
-        assert night.state == "done"
+        assert night.state == "degraded"
+        assert list(night.trouble.values()) == [["not-heard"]]
         assert {car for car, _, reason in unanswered(place) if reason == "no-fixes"} >= set(AWAY)
         assert {rule for car, rule, _ in findings(place) if car in AWAY} & SILENCE == set()
         assert {car for car, _, _ in findings(place)} & set(OTHERS)
