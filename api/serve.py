@@ -36,6 +36,8 @@ from store.tables.nights import Night
 KEY_FILE = "server.key"
 """In the store's folder, mode 0600, not in backups: without it cursors that were handed out end, and nothing else."""
 MOST_HEAD_BYTES = 64 << 10
+SLOWEST_START_S = 60
+"""A worker that says nothing for so long is replaced; uvicorn's 5 s are less than a start takes on a busy machine."""
 
 
 def run(host: str, port: int, workers: int, path: Path | None, lang: str, quiet: bool) -> None:
@@ -73,6 +75,7 @@ def options(settings: Settings, host: str, port: int, workers: int) -> dict[str,
         "proxy_headers": bool(server.trusted_proxies),
         "forwarded_allow_ips": list(server.trusted_proxies),
         "limit_concurrency": server.concurrency,
+        "timeout_worker_healthcheck": SLOWEST_START_S,
         "timeout_keep_alive": server.keep_alive_s,
         "timeout_graceful_shutdown": server.stop_s,
         "h11_max_incomplete_event_size": MOST_HEAD_BYTES,

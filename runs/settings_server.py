@@ -46,7 +46,7 @@ class MapSettings(Group):
 
     tiles: dict[str, str] = Field(
         default_factory=dict,
-        description="Backgrounds by name, WGS-84 only: an address with {z}, {x}, {y}, fetched by the server (outbound).",
+        description="Backgrounds by name, WGS-84 only: address with {z}, {x}, {y}; the server fetches it (outbound).",
     )
     tile_kb: int = Field(512, ge=1, le=4096, description="KB of a tile at most.")
     nights: int = Field(2, ge=1, le=50, description="Nights held open at once by a worker.")

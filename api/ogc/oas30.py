@@ -80,7 +80,7 @@ def lowered(told: Any) -> Any:
     """Return OpenAPI 3.1 as 3.0.
 
     >>> lowered({"anyOf": [{"type": "string"}, {"type": "null"}], "examples": ["C1"]})
-    {'example': 'C1', 'type': 'string', 'nullable': True}
+    {'type': 'string', 'nullable': True, 'example': 'C1'}
     >>> lowered({"const": "Feature"}), lowered({"type": "number", "exclusiveMinimum": 0})
     ({'enum': ['Feature']}, {'type': 'number', 'minimum': 0, 'exclusiveMinimum': True})
     """

@@ -44,7 +44,6 @@ from tests.runs.test_viid_bundle import payload
 from tests.stores import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
-VECTORS = Path("/work/shared/data/coordinates/vectors.json")
 NOTIFICATIONS = "/VIID/SubscribeNotifications"
 
 
@@ -111,10 +110,8 @@ def test_a_peer_registers_however_it_writes_its_digest(make: Make, odd: dict[str
     run(go)
 
 
-def test_the_digest_of_the_rfc_comes_out() -> None:
-    if not VECTORS.exists():
-        pytest.skip("the vectors are not here")
-    signatures = json.loads(VECTORS.read_text("utf-8"))["signatures"]
+def test_the_digest_of_the_rfc_comes_out(real_data: Path) -> None:
+    signatures = json.loads((real_data / "coordinates" / "vectors.json").read_text("utf-8"))["signatures"]
     (v,) = [s for s in signatures if s["id"] == "http-digest-rfc2617"]
     told = Told(v["username"], v["realm"], v["nonce"], v["uri"], v["nc"], v["cnonce"], v["expected_response"])
     assert told.response_for(v["password"], v["method"]) == v["expected_response"]
