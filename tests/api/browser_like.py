@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import anyio
 import httpx
 
 from api.limits import Limits
@@ -13,6 +12,7 @@ from store.engine import Store
 from store.passwords import hash_password
 from store.tables.api import Credential
 from tests.api.conftest import Server
+from tests.api.looping import run
 
 PASSWORD = "seven green bicycles"
 FIXED = 1_773_882_000_000
@@ -65,7 +65,7 @@ class Browser:
                 self.cookies = client.cookies
                 return answer
 
-        answer = anyio.run(ask)
+        answer = run(ask)
         self.seen.append(answer.text + repr(answer.headers.multi_items()))
         return answer
 

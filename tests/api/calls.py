@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import anyio
 import httpx
 
 from tests.api.conftest import Server
+from tests.api.looping import run
 
 PROBLEM = "application/problem+json"
 
@@ -28,7 +28,7 @@ def call(
         async with server.client(name) as client:
             return await client.request(method, path, json=json, content=content, headers=headers)
 
-    answer = anyio.run(ask)
+    answer = run(ask)
     if answer.status_code >= 400:
         told = answer.json()
         assert answer.headers["content-type"] == PROBLEM, (method, path)

@@ -15,8 +15,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import anyio
-
 from runs.ingest import Source, ingest
 from runs.night_desk import Desk
 from runs.nightly import Nightly, Order, nightly
@@ -26,6 +24,7 @@ from store.results import findings_of
 from store.schema import migrate
 from store.tables.access import Grant, User
 from tests.api.conftest import ACCOUNTS, CITY, DAY, Server, served
+from tests.api.looping import run
 from tests.api.viid_peer import DEVICE, PASSWORD, Peer
 from tests.runs.test_viid_bundle import BY_CAMERAS, payload
 from tests.stores import Clock
@@ -107,5 +106,5 @@ async def push_all(server: Server, found: list[Told]) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(push_all, server_with(Path(sys.argv[1]), Path(sys.argv[2])), records())
+    run(push_all, server_with(Path(sys.argv[1]), Path(sys.argv[2])), records())
     os.kill(os.getpid(), signal.SIGKILL)

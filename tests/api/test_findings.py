@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import anyio
 import pytest
 from shapely.geometry import shape
 
@@ -18,6 +17,7 @@ from store.tables.results import FindingRow
 from tests.api.calls import get, kind_of
 from tests.api.conftest import CITY, DAY, Server
 from tests.api.edited import HOUR_MS, audited_again, clock_of, edited
+from tests.api.looping import run
 from tests.api.walking import DATE, items, pages
 
 PERSON, TRAINEE = "P00041", "T420117"
@@ -272,7 +272,7 @@ def test_a_thousand_guesses_find_nothing_and_are_on_record(server: Server) -> No
                 out.add((answer.status_code, json.dumps(told)))
         return out
 
-    assert len(answers := anyio.run(ask)) == 1
+    assert len(answers := run(ask)) == 1
     assert next(iter(answers))[0] == 404
     log = log_of(server, 1000)
     assert {entry[:4] for entry in log} == {("auditor-here", "none", "look-denied", "finding")}

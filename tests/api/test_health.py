@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import anyio
-
 from tests.api.conftest import Server
+from tests.api.looping import run
 
 
 def get(server: Server, path: str, name: str | None = None):  # type: ignore[no-untyped-def]
@@ -12,7 +11,7 @@ def get(server: Server, path: str, name: str | None = None):  # type: ignore[no-
         async with server.client(name) as client:
             return await client.get(path)
 
-    return anyio.run(ask)
+    return run(ask)
 
 
 def test_a_server_with_its_database_is_ready(reading_server: Server) -> None:

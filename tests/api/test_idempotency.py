@@ -22,6 +22,7 @@ from store.engine import Store
 from store.tables.api import Idempotent
 from tests.api.calls import call, get, kind_of, post
 from tests.api.conftest import Server
+from tests.api.looping import run
 
 CAR = "Cbe4971150dea54315bc9"
 PICK = {"service_date": "2026-03-18", "vehicle_id": "V0001", "reason": "A neighbour called."}
@@ -107,7 +108,7 @@ def test_at_once_one_is_done_and_the_others_wait_or_hear_its_answer(server: Serv
             for _ in range(8):
                 group.start_soon(ask)
 
-    anyio.run(together)
+    run(together)
     assert n_events(server) == 2
     done = [a for a in answers if a.status_code == 200]
     assert len({a.content for a in done}) == 1

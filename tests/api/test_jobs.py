@@ -29,6 +29,7 @@ from store.results import findings_of
 from store.tables.results import Run
 from tests.api.calls import call, get, kind_of, post
 from tests.api.conftest import CITY, DAY, Server, served
+from tests.api.looping import run
 from tests.api.tasks import Counting, Ending
 from tests.stores import Clock
 
@@ -181,7 +182,7 @@ def test_events_come_as_they_happen_and_end_with_the_result(reading_server: Serv
             await arrived('"done": 1')
             job.end(JobState.DONE, 5, result={"nights": []})
 
-    anyio.run(tell)
+    run(tell)
     told = events_of("".join(pieces))
     assert [(number, name) for number, name, _ in told] == [(1, "stage"), (2, "progress"), (3, "end")]
     assert (told[2][2]["state"], told[2][2]["result"]) == ("done", {"nights": []})

@@ -21,6 +21,7 @@ from store.tables.access import AccessEntry
 from store.tables.api import Credential, Login
 from tests.api.browser_like import PASSWORD, Browser, give_password, kept, later, one_clock
 from tests.api.conftest import Server
+from tests.api.looping import run
 
 OTHER = "five purple umbrellas"
 
@@ -185,9 +186,7 @@ def test_a_login_takes_json_only_so_that_no_form_of_another_site_sends_it(here: 
                 answer = await client.post("/v1/login", content=body, headers={"content-type": kind})
                 return answer.status_code
 
-        import anyio
-
-        return anyio.run(ask)
+        return run(ask)
 
     assert sent("text/plain") >= 400
     assert sent("application/x-www-form-urlencoded") >= 400

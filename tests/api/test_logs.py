@@ -7,13 +7,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from api.logs import JsonLines
 from runs import server_state as module
 from tests.api.calls import get, post
 from tests.api.conftest import Server
+from tests.api.looping import run
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ def test_over_tls_the_browser_is_told_to_stay_there(reading_server: Server) -> N
         async with reading_server.client(None) as client:
             return (await client.get("https://audit.test/healthz")).headers["strict-transport-security"]
 
-    assert anyio.run(ask) == "max-age=31536000"
+    assert run(ask) == "max-age=31536000"
 
 
 def test_what_a_route_says_itself_stays(reading_server: Server) -> None:

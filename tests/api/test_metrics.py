@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import anyio
 import httpx
 import pytest
 
@@ -13,6 +12,7 @@ from api.platform import Platform
 from runs.settings import Settings
 from tests.api.calls import get
 from tests.api.conftest import Server
+from tests.api.looping import run
 
 
 def asked(server: Server, address: str, **headers: str) -> httpx.Response:
@@ -21,7 +21,7 @@ def asked(server: Server, address: str, **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://audit.test") as client:
             return await client.get("/metrics", headers={k.replace("_", "-"): v for k, v in headers.items()})
 
-    return anyio.run(ask)
+    return run(ask)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
@@ -69,7 +69,7 @@ def test_a_method_that_is_none_is_no_label_of_its_own(server: Server) -> None:
         async with server.client(None) as client:
             await client.request("BREW-1", "/healthz")
 
-    anyio.run(ask)
+    run(ask)
     told = asked(server, "127.0.0.1").text
     assert "BREW" not in told
     assert 'method="other"' in told

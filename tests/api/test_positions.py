@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx
 import pytest
 from sqlalchemy import func, select
@@ -23,6 +22,7 @@ from store.engine import open_store
 from store.nights import current_files
 from store.tables.api import PushedPosition
 from tests.api.conftest import CITY, DAY, Server
+from tests.api.looping import run
 from tests.api.pushing import all_findings, city_without, make_known, run_night, server_with
 from tests.stores import Clock
 
@@ -60,7 +60,7 @@ def post(server: Server, told: Any, name: str | None = "platform", kind: str = "
             body = told if isinstance(told, bytes) else json.dumps(told).encode()
             return await client.post("/v1/positions", content=body, headers={"content-type": kind})
 
-    return anyio.run(ask)
+    return run(ask)
 
 
 def count(server: Server) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import anyio
 import httpx
 import pytest
 from babel.messages.extract import extract_from_dir
@@ -21,6 +20,7 @@ from tests.api.browser_like import PASSWORD, give_password
 from tests.api.browsing import Chromium, Seen, listening
 from tests.api.calls import get
 from tests.api.conftest import Server
+from tests.api.looping import run
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = {"accept": "text/html"}
@@ -47,7 +47,7 @@ class Forms:
                 self.cookies = client.cookies
                 return answer
 
-        return anyio.run(ask)
+        return run(ask)
 
     def log_in(self, name: str, to: str = "/", password: str = PASSWORD) -> httpx.Response:
         return self("/login?lang=en", {"name": name, "password": password, "totp": "", "to": to})
@@ -172,7 +172,7 @@ def get_page(server: Server, name: str | None, path: str) -> httpx.Response:
         async with server.client(name) as client:
             return await client.get(path, headers=HTML)
 
-    return anyio.run(ask)
+    return run(ask)
 
 
 def test_names_from_outside_are_text(server: Server) -> None:

@@ -78,7 +78,7 @@ def make(known: Path, tmp_path: Path) -> Iterator[Make]:
 
 
 def run(what: Callable[..., Coroutine[Any, Any, Any]], *given: Any) -> Any:
-    return anyio.run(what, *given)
+    return run(what, *given)
 
 
 def later(server: Server, seconds: float) -> None:
