@@ -221,8 +221,15 @@ class _HostOnly(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(a.host if isinstance(a, httpx.URL) else a for a in record.args)
+            record.args = tuple(_host_of(a) for a in record.args)
         return True
+
+
+def _host_of(told: object) -> object:
+    """Return an address's host, anything else as it is; another filter may have made text of the address."""
+    if isinstance(told, httpx.URL):
+        return told.host
+    return urlsplit(told).hostname if isinstance(told, str) and "://" in told else told
 
 
 _HOST_ONLY = _HostOnly()
