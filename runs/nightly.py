@@ -104,11 +104,12 @@ def _run(desk: Desk, order: Order, done: Nightly) -> None:
 def _take_in_pushed(desk: Desk, done: Nightly) -> None:
     """Take in what was pushed late for nights that nothing else came for."""
     today = desk.local.service_date(desk.store.clock())
-    for day in late_days(desk.store, today, {n.service_date for n in done.nights}):
+    taken = {n.service_date for n in done.nights}
+    for day in persistently(desk.store, desk.wait_s, lambda: late_days(desk.store, today, taken)):
         report = NightReport(day)
         done.nights.append(report)
         _guarded(desk, report, partial(_ingest_pushed, desk, day, report))
-    forget_old(desk.store, desk.local, desk.settings.push.days)
+    persistently(desk.store, desk.wait_s, lambda: forget_old(desk.store, desk.local, desk.settings.push.days))
 
 
 def _ingest_pushed(desk: Desk, day: date, report: NightReport) -> None:
