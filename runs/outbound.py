@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -221,7 +222,7 @@ class _HostOnly(logging.Filter):
     """Leaves of the addresses that the HTTP library logs the host alone: paths and queries hold keys."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
+        if isinstance(record.args, tuple) and getattr(_OURS, "is_sent", False):
             record.args = tuple(_host_of(a) for a in record.args)
         return True
 
@@ -234,6 +235,8 @@ def _host_of(told: object) -> object:
 
 
 _HOST_ONLY = _HostOnly()
+_OURS = threading.local()
+"""Whether this thread sends one of our requests: others' lines in the library's log are their own matter."""
 
 
 class Exchange:
@@ -263,6 +266,7 @@ class Exchange:
 
     def _exchange(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str] | None) -> Answer:
         target = parse_url(url)
+        _OURS.is_sent = True
         try:
             with self._client.stream(method, target.url, content=body, headers=headers) as response:
                 return Answer(response.status_code, dict(response.headers), self._body(response))
@@ -273,6 +277,8 @@ class Exchange:
             told = "its certificate is not trusted (outbound.ca_file)" if untrusted else "no connection"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             told = f"the exchange failed ({type(error).__name__})"
+        finally:
+            _OURS.is_sent = False
         raise NotReached(told)  # out here, so that no context with the address hangs on it
 
     def _body(self, response: httpx.Response) -> bytes:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from store.pushed import staged
 from store.tables.api import PushedBatch, PushedPassage
 from store.tables.nights import Night
 from tests.api.conftest import DAY, Server
+from tests.api.looping import run
 from tests.api.pushing import (
     BY_CAMERAS,
     camera_findings,
@@ -75,10 +76,6 @@ def make(known: Path, tmp_path: Path) -> Iterator[Make]:
     yield one
     for server in made:
         server.store.close()
-
-
-def run(what: Callable[..., Coroutine[Any, Any, Any]], *given: Any) -> Any:
-    return run(what, *given)
 
 
 def later(server: Server, seconds: float) -> None:
