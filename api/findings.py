@@ -155,7 +155,9 @@ def _one_routes(routes: APIRouter) -> None:
         table = finding_table(seen.findings, asked.platform.local)
         return asked.one(finding_told(seen.findings[0], asked.platform.local), table, cache=seen.cache)
 
-    @routes.get("/findings/{finding_id}/versions", response_class=Response, responses=page_documented(Version, PLACED))
+    @routes.get(
+        "/findings/{finding_id}/versions", response_class=Response, responses=page_documented(Version, PLACED, 404)
+    )
     def versions(
         request: Request, actor: Reader, reason: Reason, finding_id: KeyInPath, cursor: Cursor = None,
         limit: Limit = USUAL,

@@ -24,6 +24,7 @@ from api.looks import Person, Reason, look_at_people
 from api.masking import Labels
 from api.paging import Cursor, Limit
 from api.platform import platform_of
+from api.problems import FieldFault, Refuse
 from api.register_lists import Registers, Rows, read_rows
 from api.tables import Table
 from cases.roles import Actor, Permission
@@ -132,7 +133,11 @@ def _listed(
     limit: int, reason: str,
 ) -> Response:  # fmt: skip
     day, table = asked.platform.local.service_day(date), kind.table
-    where = [table.start_ms < day.end_ms, table.end_ms > day.start_ms]
+    try:
+        where = [table.start_ms < day.end_ms, table.end_ms > day.start_ms]
+    except OverflowError:
+        message = "is the last day that there is: it has no end"
+        raise Refuse(400, "bad-request", errors=[FieldFault(where="query.date", message=message)]) from None
     where += [] if vehicle is None else [table.vehicle_id == vehicle]
     with asked.platform.store.reading() as session:
         registers = Registers.at(session, date, as_known)

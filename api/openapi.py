@@ -95,8 +95,12 @@ def _problem_schemas() -> dict[str, Any]:
 
 
 def _own_errors(operation: dict[str, Any]) -> None:
-    """Take out what FastAPI says of its own: our errors are problems, and a reference stands alone."""
+    """Take out what FastAPI says of its own: our errors are problems, and a reference stands alone.
+
+    400 may come of every route: `api.strict` refuses parameters that it does not know.
+    """
     answers = operation["responses"]
+    answers.setdefault("400", responses()[400])
     own = answers.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
     if own.get("$ref", "").endswith("/HTTPValidationError"):
         del answers["422"]

@@ -31,14 +31,13 @@ def place_of(secret: bytes, cursor: str, query: str) -> list[Any]:
     """Return the place behind which a list goes on; raises `Refuse` (400) for a cursor of another list or maker."""
     try:
         body, signature = (base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in cursor.split("."))
-        place, asked = json.loads(body)
     except (ValueError, binascii.Error):
         raise _refused() from None
-    if (
-        not hmac.compare_digest(signature, _signed(secret, body))
-        or asked != _digest(query)
-        or not isinstance(place, list)
-    ):
+    if not hmac.compare_digest(signature, _signed(secret, body)):
+        raise _refused()  # before it is read: what somebody else made may be anything
+    place: list[Any]
+    place, asked = json.loads(body)
+    if asked != _digest(query):
         raise _refused()
     return place
 

@@ -62,13 +62,14 @@ def _instant(told: str, local: LocalTime) -> tuple[int, int]:
     try:
         if _DATE.fullmatch(told):
             day = local.service_day(date.fromisoformat(told))
+            local.service_date(day.start_ms)  # of the first day there is, not even the beginning is one
             return day.start_ms, day.end_ms - 1
         found = _INSTANT.fullmatch(told.replace(" ", "+"))
         if found is None:
             raise _refused()
         seconds, fraction, offset = found.groups()
         at = to_ms(datetime.fromisoformat(f"{seconds}{(fraction or '')[:7]}{offset.upper()}".upper()))
-        local.moment(at)
+        local.service_date(at)
     except (ValueError, OverflowError):
         raise _refused() from None
     return at, at
