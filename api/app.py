@@ -10,6 +10,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from api import problems
 from api.guard import check_guards
+from api.hosts import KnownHosts
 from api.logs import RequestLog
 from api.metrics import Metrics
 from api.patience import Patience
@@ -51,6 +52,7 @@ def create_app(platform: Platform) -> FastAPI:
     # The last one stands outermost: whatever an answer comes from, it has its id and its headers, and the log its line.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MOST_BODY_BYTES)
     app.add_middleware(Patience, seconds=platform.settings.server.body_timeout_s)
+    app.add_middleware(KnownHosts, names=platform.settings.server.hosts)
     app.add_middleware(RequestLog, metrics=app.state.metrics)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds)

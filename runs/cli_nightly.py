@@ -130,12 +130,12 @@ def scheduler(
     units: Annotated[
         Path | None,
         typer.Option(
-            "--units", help=say("Write a systemd service and timer to this folder, and end."), show_default=False
+            "--units", help=say("Write the systemd services and timers to this folder, and end."), show_default=False
         ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Run the nightly every night until stopped, where there is no systemd."""
+    """Run the nightly, and erase what is past its period, every day until stopped, where there is no systemd."""
     from runs.scheduler import run_scheduler, write_units  # noqa: PLC0415
 
     if units is not None:
@@ -173,7 +173,10 @@ def add_nightly(app: typer.Typer) -> None:
             "trajaudit whatif sample_data/city --date 2026-03-18 --zones new.geojson",
         ),
         scheduler: (
-            say("Run the nightly every night at the time that is set, in a process of its own."),
+            say(
+                "Run the nightly, and erase what is past its period, every day at the times that are set, "
+                "in a process of its own."
+            ),
             "trajaudit scheduler --settings trajaudit.toml",
         ),
         settings: (

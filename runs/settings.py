@@ -110,6 +110,11 @@ class RetentionSettings(Group):
     tracks_days: int = Field(365, ge=0, description="Track files and telemetry.")
     findings_days: int = Field(1095, ge=0, description="Findings, what was not assessed, and closed cases.")
     log_days: int = Field(1095, ge=0, description="The access log.")
+    at: str = Field(
+        "03:30",
+        pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d$",
+        description="When the scheduler erases, every day, nightly.timezone; empty: not by itself.",
+    )
     signing_key_file: Path | None = Field(
         None, description="Ed25519 private key (PEM, mode 0600) that signs tombstones; not set: one in the store."
     )

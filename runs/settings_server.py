@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
-from runs.settings_kinds import Group, Networks
+from runs.settings_kinds import Group, Names, Networks
 
 _TILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _TILE_URL = re.compile(r"https?://[^\s{}]+/[^\s]*")
@@ -23,6 +23,9 @@ class ServerSettings(Group):
     tls_key_file: Path | None = Field(None, description="PEM file of its private key, mode 0600.")
     trusted_proxies: Networks = Field(
         (), description="Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; none by default."
+    )
+    hosts: Names = Field(
+        (), description="Names that the server goes by; what is asked of another one is refused. Empty: any."
     )
     metrics_allow: Networks = Field(
         ("127.0.0.1", "::1"), description="From where /metrics is answered; never through a proxy."

@@ -3,8 +3,9 @@
 #
 #   scripts/system_packages.sh python a Python that is new enough, with venv: the program itself
 #   scripts/system_packages.sh web    node and npm: the browser libraries that the maps carry
-#   scripts/system_packages.sh test   that, Chromium and a Chinese font (the tests that look at the maps), and the
-#                                     server of PostgreSQL (the tests that keep things in it)
+#   scripts/system_packages.sh test   that, Chromium and a Chinese font (the tests that look at the maps), the server of
+#                                     PostgreSQL (the tests that keep things in it), GDAL's ogrinfo (the tests that
+#                                     read /ogc) and systemd-analyze (the tests of the units)
 #
 # Works as root or through sudo; otherwise it says which packages are missing and stops.
 set -euo pipefail
@@ -59,6 +60,8 @@ case "${1:-}" in
         need_chromium
         need_chinese_font
         need_postgresql
+        need_command ogrinfo gdal-bin
+        need_command systemd-analyze systemd
         ;;
     *)
         echo "usage: $0 python|web|test" >&2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -103,3 +106,43 @@ def test_gdal_without_a_key_is_told_that_nobody_knows_it(child: ProcessPoolExecu
     child.submit(gdal_child.send_headers, None).result(WAIT_S)
     with pytest.raises(pyogrio.errors.DataSourceError, match="401"):
         child.submit(gdal_child.layers, address).result(WAIT_S)
+
+
+@pytest.fixture
+def ogrinfo(reading_server: Server, address: str, tmp_path: Path) -> Callable[..., str]:
+    """`ogrinfo` on /ogc, with the headers of an account that may look at vehicles."""
+    program = shutil.which("ogrinfo")
+    assert program, "ogrinfo is missing: scripts/system_packages.sh test installs it"
+    headers = tmp_path / "headers"
+    headers.write_text(f"Authorization: Bearer {reading_server.keys['auditor']}\nX-Reason: {REASON}\n", "utf-8")
+
+    def told(*options: str) -> str:
+        done = subprocess.run(
+            [program, "-ro", *options[:-1], address, *options[-1:]], capture_output=True, text=True, timeout=WAIT_S,
+            check=False, env={**os.environ, "GDAL_HTTP_HEADER_FILE": str(headers), "GDAL_HTTP_TIMEOUT": "20"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "ERROR" not in done.stderr
+        return done.stdout
+
+    return told
+
+
+def count(text: str) -> int:
+    return int(text.split("Feature Count: ")[1].split(maxsplit=1)[0])
+
+
+@pytest.mark.parametrize(("layer", "size"), [("zones", "2"), ("findings", "3"), ("tracks", "4")])
+def test_ogrinfo_reads_every_feature_page_by_page(
+    ogrinfo: Callable[..., str], reading_server: Server, layer: str, size: int
+) -> None:
+    text = ogrinfo("-al", "-oo", f"PAGE_SIZE={size}", layer)
+    wanted = ids(reading_server, layer)
+    assert [line.split(" = ")[1] for line in text.splitlines() if line.startswith("  id (String)")] == wanted
+
+
+@pytest.mark.parametrize("layer", ["zones", "findings", "tracks"])
+def test_ogrinfo_reads_what_touches_a_box(ogrinfo: Callable[..., str], reading_server: Server, layer: str) -> None:
+    text = ogrinfo("-so", "-oo", "PAGE_SIZE=1", "-spat", *map(str, BOX), layer)
+    assert count(text) == len(ids(reading_server, layer, f"bbox={','.join(map(str, BOX))}"))
+    assert count(ogrinfo("-so", layer)) == len(ids(reading_server, layer))

@@ -296,7 +296,7 @@ def test_the_dockerfile_keeps_to_what_such_files_should_do() -> None:
 
 def test_compose_runs_it_with_no_more_than_it_needs() -> None:
     told = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
-    assert set(told["services"]) == {"trajaudit", "nightly", "postgres"}
+    assert set(told["services"]) == {"trajaudit", "nightly", "notices", "postgres"}
     for name, service in told["services"].items():
         assert "privileged" not in service
         assert service["cap_drop"] == ["ALL"]
