@@ -6,7 +6,6 @@ The desk (`runs.case_desk`) decides and writes down; here a request becomes a qu
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,6 +16,7 @@ from api.conditional import NEVER, IfMatch
 from api.guard import needs
 from api.idempotency import IDEMPOTENT, IdempotentRoute
 from api.languages import Language
+from api.listing import first_of
 from api.looks import Reason
 from api.paging import Cursor, Limit, cursor_for, place_of
 from api.platform import platform_of
@@ -55,13 +55,17 @@ def _add_lists(routes: APIRouter) -> None:
     ) -> m.Cases:
         """Return the cases that this account may see."""
         platform = platform_of(request)
+        query = f"cases {actor.name} {date} {state} {everything}"
+        after = None if cursor is None else place_of(platform.secret, cursor, query)
         with as_problems(lang):
             told = case_desk.listed(
-                platform.store, actor, platform.settings, service_date=date, state=state, everything=everything
-            )
+                platform.store, actor, platform.settings, service_date=date, state=state, everything=everything,
+                after=after, limit=limit + 1,
+            )  # fmt: skip
         response.headers["Cache-Control"] = NEVER
-        query = f"cases {actor.name} {date} {state} {everything}"
-        return _page(told, platform.secret, query, limit, cursor)
+        page, more = first_of(told, limit)
+        goes_on = cursor_for(platform.secret, case_desk.place_of_line(page[-1]), query) if more else None
+        return m.Cases(items=[m.CaseLine.model_validate(line) for line in page], next=goes_on)
 
     @routes.get("/queue", responses=responses(403))
     def queue(request: Request, response: Response, actor: Office, lang: Language) -> m.Queue:
@@ -71,20 +75,6 @@ def _add_lists(routes: APIRouter) -> None:
             told = case_desk.queue(platform.store, actor, platform.settings)
         response.headers["Cache-Control"] = NEVER
         return m.Queue.model_validate(told)
-
-
-def _page(told: list[dict[str, Any]], secret: bytes, query: str, limit: int, cursor: str | None) -> m.Cases:
-    """Return a page of the list, which is in the order of `_key`."""
-    if cursor is not None:
-        place = place_of(secret, cursor, query)
-        told = [line for line in told if _key(line) > place]
-    page = told[:limit]
-    after = cursor_for(secret, _key(page[-1]), query) if len(told) > limit else None
-    return m.Cases(items=[m.CaseLine.model_validate(line) for line in page], next=after)
-
-
-def _key(line: dict[str, Any]) -> list[Any]:
-    return [line["service_date"], round(datetime.fromisoformat(line["opened"]).timestamp() * 1000), line["case_id"]]
 
 
 def _add_one(routes: APIRouter) -> None:

@@ -155,14 +155,14 @@ def _with_lang(to: str, lang: str) -> str:
 
 # ---------------------------------------------------------------- what there is to see
 def _seen(platform: Platform, actor: Actor, lang: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"nights": None, "cases": None, "n_cases": 0, "state": None}
+    told: dict[str, Any] = {"nights": None, "cases": None, "is_more": False, "state": None}
     if any(has_permission(actor, p) for p in (Permission.READ_FINDINGS, Permission.RUN_NIGHTLY)):
         told["nights"] = _nights(platform, lang, has_permission(actor, Permission.READ_FINDINGS))
     if has_permission(actor, Permission.READ_CASES):
         with speaking(lang):
-            found = case_desk.listed(platform.store, actor, platform.settings)
-        titles = titles_of(lang)
-        told |= {"cases": [_case(c, titles, lang) for c in found[:MOST_CASES]], "n_cases": len(found)}
+            found = case_desk.listed(platform.store, actor, platform.settings, limit=MOST_CASES + 1)
+        titles, is_more = titles_of(lang), len(found) > MOST_CASES
+        told |= {"cases": [_case(c, titles, lang) for c in found[:MOST_CASES]], "is_more": is_more}
     if any(has_permission(actor, p) for p in OPERATING):
         told["state"] = _state(platform, lang)
     return told

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from cases.case import Case, Event
+from cases.case import Case, Event, replay
 from cases.deciding import Refused, decide
 from cases.precision import judged_of, precision
 from cases.roles import Actor, Permission, Place, Placed, has_permission_at, may, may_see
@@ -42,10 +42,11 @@ from store.access_log import Entry, LogRefused, append, is_reason
 from store.accounts import actor_of, named_by_os
 from store.casework import CaseChanged, cases_where, load_case, load_events, open_cases, record_events
 from store.engine import Store, StoreRefused
+from store.pages import case_page
 from store.results import findings_of, to_finding
 from store.tables.casework import CaseRow
 from store.tables.results import FindingRow
-from trajectories.clock import LocalTime
+from trajectories.clock import LocalTime, to_ms
 
 ACT_DENIED = "act-denied"
 PRECISION_BY = {"rule": "rule", "school": "school_id", "provider": "provider", "month": "month"}
@@ -139,16 +140,30 @@ def listed(
     service_date: date | None = None,
     state: State | None = None,
     everything: bool = False,
+    after: Sequence[Any] | None = None,
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the cases that an account may see: undecided and under way, or of one state, or all."""
+    """Return cases that an account may see: undecided and under way, or of one state, or all.
+
+    By service day, opening and id; at most `limit`, behind the place `after` (`place_of_line`). Only those are read.
+    """
     look(store, actor, "case", f"list {service_date or 'all'} {state or ('all' if everything else 'open')}")
-    sight = sight_of(store, actor, settings)
-    states = None if everything else UNDECIDED | UNDER_WAY
+    sight, row = sight_of(store, actor, settings), CaseRow
+    states = [state] if state else list(State) if everything else [*UNDECIDED, *UNDER_WAY]
+    where: list[ColumnElement[bool]] = [row.state.in_(sorted(map(str, states)))]
+    if service_date is not None:
+        where.append(row.service_date == service_date)
     with store.reading() as session:
-        found = cases_where(session, service_date=service_date, states=[state] if state else states)
-    seen = sorted((c for c in found if may_see(actor, c)), key=lambda c: (c.service_date, c.opened_ms, c.case_id))
+        rows = case_page(session, where, after, limit, lambda r: may_see(actor, r))
+        events = load_events(session, [r.case_id for r in rows])
+    seen = [replay(events[r.case_id]) for r in rows]
     numbers = numbers_of(seen)
     return [case_line(c, sight, numbers) for c in seen]
+
+
+def place_of_line(line: Mapping[str, Any]) -> list[Any]:
+    """Return where a line of a list stands, JSON-ready."""
+    return [line["service_date"], to_ms(datetime.fromisoformat(line["opened"])), line["case_id"]]
 
 
 def precision_table(

@@ -5,6 +5,7 @@ What is told apart by text is ordered by its code points in every database, as t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from store.engine import POSTGRESQL
 from store.registers import REGISTERS, as_known
 from store.tables import registers as t
+from store.tables.casework import CaseRow
 from store.tables.nights import Night
 from store.tables.results import FindingRow, NotAssessedRow, VehicleDay
 
@@ -91,6 +93,30 @@ def vehicle_day_page(session: Session, where: Conditions, after: Place | None, l
     behind = None if after is None else [date.fromisoformat(after[0]), after[1]]
     read = _reader(session, VehicleDay, keys, where)
     return _scanned(read, lambda row: [row.service_date, row.vehicle_id], behind, limit, None)
+
+
+def case_place(row: CaseRow) -> list[Any]:
+    """Return where a case stands in lists; the service day is ISO text, as a cursor holds it."""
+    return [row.service_date.isoformat(), row.opened_ms, row.case_id]
+
+
+def case_page(
+    session: Session,
+    where: Conditions,
+    after: Place | None,
+    limit: int | None,
+    keep: Callable[[CaseRow], bool] | None = None,
+) -> list[CaseRow]:
+    """Return cases by service day, opening and id, behind a place; `limit` None: all of them."""
+    row = CaseRow
+    read = _reader(session, row, [row.service_date, row.opened_ms, _plain(session, row.case_id)], where)
+    behind = None if after is None else [date.fromisoformat(after[0]), *after[1:]]
+    most = sys.maxsize if limit is None else limit
+    return _scanned(read, lambda r: [r.service_date, r.opened_ms, r.case_id], behind, most, keep or _any)
+
+
+def _any(_row: object) -> bool:
+    return True
 
 
 def register_content(session: Session, service_date: date, name: str, known_ms: int | None) -> str | None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.orm import Session
 
 from api.languages import best_language
+from cases.case import Event
 from cases.roles import Permission
 from runs import case_desk
 from store.access_log import recent
 from store.accounts import actor_of
 from store.api_keys import key_digest, new_key
+from store.casework import load_events
 from store.tables.api import ApiKey
 from tests.api.calls import call, get, kind_of, post
 from tests.api.conftest import Server
@@ -252,6 +256,23 @@ def test_a_list_goes_page_by_page_and_its_cursor_fits_no_other_list(reading_serv
     assert (other.status_code, kind_of(other)) == (400, "bad-cursor")
     assert get(reading_server, "auditor", "/v1/cases?state=closed").json()["items"] == []
     assert get(reading_server, "auditor", "/v1/cases?date=2026-03-17&everything=true").json()["items"] == []
+
+
+@pytest.mark.parametrize("name", ["auditor", "auditor-here"])
+def test_a_page_reads_the_events_of_its_own_cases_only(
+    reading_server: Server, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    whole = [c["case_id"] for c in get(reading_server, name, "/v1/cases?everything=true").json()["items"]]
+    read: list[str] = []
+
+    def noted(session: Session, case_ids: Iterable[str]) -> dict[str, list[Event]]:
+        read.extend(case_ids)
+        return load_events(session, read)
+
+    monkeypatch.setattr(case_desk, "load_events", noted)
+    page = get(reading_server, name, "/v1/cases?everything=true&limit=3").json()
+    assert [c["case_id"] for c in page["items"]] == whole[:3]
+    assert read == whole[:4], "one more tells that the list goes on"
 
 
 def test_the_models_say_all_that_the_desk_says(reading_server: Server) -> None:
