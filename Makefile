@@ -10,7 +10,7 @@ PYTHON ?= python3
 SAMPLE ?= sample_data/city
 DATE ?= 2026-03-18
 OUT ?= out/sample
-DEMO ?= out/demo-store
+DEMO ?= trajaudit-store
 PYTEST_JOBS ?= 2
 
 BIN := .venv/bin
@@ -23,16 +23,22 @@ MO := $(PO:.po=.mo)
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
+# The demonstration's store is a folder of its own, whatever the environment says of an office's.
+DEMO_STORE := env -u TRAJAUDIT_SETTINGS -u TRAJAUDIT_STORE__DATABASE_URL -u TRAJAUDIT_STORE__DATABASE_URL_FILE \
+	TRAJAUDIT_STORE__FOLDER="$(DEMO)"
+
 # ---------------------------------------------------------------- what people run
 .PHONY: audit
-audit: setup ## audit the sample city; the maps are in out/sample/maps/index.html
+audit: setup ## audit the sample city; the maps are in out/sample/maps/index.html, and `trajaudit serve` shows the night
 	rm -rf "$(OUT)"
 	mkdir -p "$(dir $(OUT))"
 	$(BIN)/trajaudit audit "$(SAMPLE)" --date $(DATE) --out "$(OUT)"
+	@[ -e "$(DEMO)" ] && [ ! -e "$(DEMO)/demo" ] || \
+		$(DEMO_STORE) $(BIN)/trajaudit serve --demo "$(SAMPLE)" --date $(DATE) --prepare
 
 .PHONY: demo
 demo: setup ## the sample city's night in a browser: prints accounts to log in with, and serves on port 8000
-	TRAJAUDIT_STORE__FOLDER="$(DEMO)" $(BIN)/trajaudit serve --demo "$(SAMPLE)" --date $(DATE)
+	$(DEMO_STORE) $(BIN)/trajaudit serve --demo "$(SAMPLE)" --date $(DATE)
 
 .PHONY: test
 test: setup browser lint ## lint and all quick tests

@@ -6,7 +6,7 @@ See docs/decisions/0020-serving.md.
 from __future__ import annotations
 
 import importlib
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +36,9 @@ def serve(
         datetime | None,
         typer.Option("--date", formats=["%Y-%m-%d"], help=say("The service day of --demo."), callback=dated),
     ] = None,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help=say("Make the store of --demo, and end; `serve` then shows it."))
+    ] = False,
     units: Annotated[
         Path | None,
         typer.Option("--units", help=say("Write a systemd service to this folder, and end."), show_default=False),
@@ -50,13 +53,26 @@ def serve(
 
         typer.echo(str(write_serve_unit(units, settings, host, port, workers)))
         return
-    if demo is not None:
-        from runs.demo import make_demo, show_demo  # noqa: PLC0415
-
-        if day is None:
-            raise typer.BadParameter(say("--demo needs --date: the bundle's service day.", lang))
-        show_demo(make_demo(settings, demo, day.date()), lang)
+    _demonstrate(settings, demo, None if day is None else day.date(), prepare, lang)
+    if prepare:
+        return
     _entrance().run(host, port, workers, settings, lang, quiet)
+
+
+def _demonstrate(settings: Path | None, bundle: Path | None, day: date | None, prepare: bool, lang: str) -> None:
+    """Make a demonstration where one is asked for; tell the accounts of the one that the store is."""
+    from runs.demo import make_demo, renewed_demo, show_demo  # noqa: PLC0415
+
+    if (bundle is None) != (day is None) or (prepare and bundle is None):
+        raise typer.BadParameter(say("--demo and --date belong together, and --prepare needs them.", lang))
+    made = renewed_demo(settings) if bundle is None or day is None else make_demo(settings, bundle, day)
+    if prepare and made is not None:
+        told = say(
+            "{folder} holds the night: `trajaudit serve` shows it in a browser, and prints accounts to log in.", lang
+        )
+        typer.echo(told.format(folder=made.folder))
+    elif made is not None:
+        show_demo(made, lang)
 
 
 def _entrance() -> Any:

@@ -1,4 +1,4 @@
-"""A store to try the server with: one night of a bundle, and accounts of each role, their passwords new each time.
+"""A store to try the server with: one night of a bundle, and accounts of each role, their passwords new at each start.
 
 It is made in an empty store only, and marked; a store that an office works with is refused.
 """
@@ -29,6 +29,7 @@ from store.passwords import hash_password
 from store.schema import reached
 
 MARK = "demo"
+OURS = "demo-"
 ADMIN, PLATFORM = "demo-admin", "demo-platform"
 _WORDS = 4
 
@@ -50,7 +51,21 @@ def make_demo(path: Path | None, bundle: Path, day: date) -> Demo:
         with reached(store):
             _must_be_ours(store)
             _audit(store, settings, bundle, day)
-            return _accounts(store, bundle)
+            _make_accounts(store, bundle)
+            return _told(store)
+    finally:
+        store.close()
+
+
+def renewed_demo(path: Path | None) -> Demo | None:
+    """Return the accounts of the demonstration that the store is, with new passwords; None where it is none."""
+    settings = read_settings(path)
+    if not (settings.store.folder / MARK).is_file():
+        return None
+    store = opened(settings)
+    try:
+        with reached(store):
+            return _told(store)
     finally:
         store.close()
 
@@ -60,7 +75,7 @@ def _must_be_ours(store: Store) -> None:
     with store.reading() as session:
         is_used = accounts.has_accounts(session)
     if is_used and not mark.is_file():
-        hint = "Name another folder: TRAJAUDIT_STORE__FOLDER=out/demo-store."
+        hint = "Name another folder: TRAJAUDIT_STORE__FOLDER=out/demo."
         raise UnusableInput([Fault(str(store.folder), "holds accounts already", expected="an empty store", hint=hint)])
     mark.touch(mode=0o600)
 
@@ -73,7 +88,8 @@ def _audit(store: Store, settings: Settings, bundle: Path, day: date) -> None:
         raise UnusableInput([Fault(str(bundle), text) for text in failed])
 
 
-def _accounts(store: Store, bundle: Path) -> Demo:
+def _make_accounts(store: Store, bundle: Path) -> None:
+    """Make the accounts that are not there yet."""
     school = next(iter(read_bundle(bundle, Ledger()).schools), None)
     wanted: list[tuple[str, Role, list[str] | None, str | None]] = [
         ("demo-head", Role.OFFICE_HEAD, None, None),
@@ -93,7 +109,17 @@ def _accounts(store: Store, bundle: Path) -> Demo:
             if name not in held:
                 accounts.create_user(session, admin, name, None, now, MARK)
                 accounts.grant(session, admin, name, role, now, districts=districts, school=school_id, reason=MARK)
-    logins = [(ADMIN, Role.ADMINISTRATOR), *((name, role) for name, role, _, _ in wanted if name != PLATFORM)]
+
+
+def _told(store: Store) -> Demo:
+    """Return the accounts, each with a new password; those of before end."""
+    with store.reading() as session:
+        now = store.clock()
+        admin = accounts.actor_of(session, ADMIN, now)
+        ours = {
+            a.name: a.grants[0].role for a in accounts.accounts(session, now) if a.name.startswith(OURS) and a.grants
+        }
+    logins = sorted((name, role) for name, role in ours.items() if name != PLATFORM)
     return Demo(store.folder, tuple((n, role, _password(store, admin, n)) for n, role in logins), _key(store, admin))
 
 

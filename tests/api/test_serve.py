@@ -191,6 +191,21 @@ def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
     assert "trajaudit user add" in err
 
 
+def told_at_start(server: Serving) -> str:
+    """What was printed until it said where it serves."""
+    assert server.process.stdout is not None
+    lines = []
+    for line in iter(server.process.stdout.readline, ""):
+        lines.append(line)
+        if "http://" in line:
+            break
+    return "".join(lines)
+
+
+def password_of(name: str, told: str) -> str:
+    return next(line.split()[-1] for line in told.splitlines() if line.startswith(name))
+
+
 @pytest.mark.slow
 def test_the_demo_prints_accounts_that_can_log_in_and_leaves_an_offices_store_alone(
     store: Path, tmp_path: Path
@@ -202,11 +217,17 @@ def test_the_demo_prints_accounts_that_can_log_in_and_leaves_an_offices_store_al
     )  # fmt: skip
     assert refused.returncode == 2
     assert "holds accounts already" in refused.stderr
-    for _ in range(2):  # the second start gives new passwords
-        with serving(tmp_path / "demo", *demo) as server:
-            _, out, _ = server.stop()
-    password = next(line.split()[-1] for line in out.splitlines() if line.startswith("demo-head"))
+    prepared = subprocess.run(
+        [*PYTHON, "serve", *demo, "--prepare"], cwd=ROOT, env=environment(tmp_path / "demo"), capture_output=True,
+        text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "demo-head" not in prepared.stdout
     with serving(tmp_path / "demo") as server:
+        _, first, _ = server.stop()
+    with serving(tmp_path / "demo") as server:  # each start gives new passwords
+        out = told_at_start(server)
+        password = password_of("demo-head", out)
+        assert password != password_of("demo-head", first)
         body = json.dumps({"name": "demo-head", "password": password}).encode()
         status, _, told = server.ask("/v1/login", {"Content-Type": "application/json"}, body)
         assert (status, json.loads(told)["must_change_password"]) == (200, True)
