@@ -1,4 +1,4 @@
-"""The overview of a service day: approved places, where findings lie, and a list of them that can be filtered."""
+"""The overview of a service day, or of a case of it: approved places, where findings lie, and a list to be filtered."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class IndexDay:
     `schools` are names by school_id, `links` relative addresses of vehicle maps by finding_id, `not_assessed` counts
     {rule: {reason: n}}, `coverage` has a row for each school. `labels` name rules and reasons in the page's language,
     where they shall not have their usual names. `person_label` gives a person's role and pseudonym; without it nobody
-    is named.
+    is named. `case`: of a case, its name and the relative address of its page; then `n_vehicles` may be None.
     """
 
     city: str
@@ -65,13 +65,14 @@ class IndexDay:
     schools: Mapping[str, str]
     links: Mapping[str, str]
     not_assessed: Mapping[str, Mapping[str, int]]
-    n_vehicles: int
+    n_vehicles: int | None
     n_without_fixes: int
     run_id: str
     zone_hours: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     person_label: Callable[[str], str] | None = None
     coverage: tuple[CoverageRow, ...] = ()
+    case: tuple[str, str] | None = None
 
 
 def write_index(out_dir: Path, day: IndexDay, lang: str = "zh") -> Path:
@@ -91,7 +92,8 @@ def render_index(day: IndexDay, lang: str = "zh", served: Served | None = None) 
 
     texts = words(lang)
     findings = in_order(day.findings)
-    title = f"{texts('Findings to check')} · {day.city} · {day.service_date.isoformat()}"
+    of_case = "" if day.case is None else f" · {day.case[0]}"
+    title = f"{texts('Findings to check')}{of_case} · {day.city} · {day.service_date.isoformat()}"
     layers = [
         Layer("page", {**_page(day, texts, title), **_beside(served)}),
         Layer("places", zone_shapes(day.zones, day.zone_hours, day.schools, texts("all"))),
@@ -109,7 +111,8 @@ def _page(day: IndexDay, texts: Words, title: str) -> dict[str, Any]:
         "kind": "index",
         "words": script_words(texts, LINKS),
         "title": title,
-        "heading": day.city,
+        "heading": day.city if day.case is None else f"{day.case[0]} · {day.city}",
+        "back": None if day.case is None else [day.case[0], relative_href(day.case[1], "case")],
         "date": day.service_date.isoformat(),
         "run": day.run_id,
         "zone": day.local.name,

@@ -8,7 +8,7 @@ file, a re-audit or an erasure changed is not shown as it was.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -120,6 +120,39 @@ class OpenNight:
                 labels=sheet.labels,
                 person_label=sheet.person_label,
                 coverage=coverage_rows(sheet, by_school(coverage, unanswered, night.facts.vehicles)),
+            )
+        return render_index(day, lang, served)
+
+    def case(
+        self, findings: Collection[str], name: str, back: str, lang: str, links: Links, served: Served | None = None
+    ) -> str:
+        """Return the overview of some findings: those of a case, for whoever may see that.
+
+        `name` of the case, `back` the relative address of its page. Places are those of all schools, and of the
+        schools that the findings are about.
+        """
+        from maps.index_map import IndexDay, render_index  # noqa: PLC0415 -- Folium is slow to import
+
+        with self._lock:
+            sheet, night = self._sheet(lang), self.audited.night
+            found = tuple(f for f in self.findings if f.finding_id in findings)
+            about = {f.school_id for f in found}
+            day = IndexDay(
+                city=self.audited.bundle.config.name,
+                service_date=night.facts.day.date,
+                local=night.facts.day.local,
+                zones=tuple(z for z in night.facts.places.zones if z.school_ids is None or about & set(z.school_ids)),
+                findings=found,
+                schools=sheet.schools,
+                links={f.finding_id: link for f in found if (link := links(f)) is not None},
+                not_assessed={},
+                n_vehicles=None,
+                n_without_fixes=0,
+                run_id=self.basis.run_id,
+                zone_hours=sheet.hours,
+                labels=sheet.labels,
+                person_label=sheet.person_label,
+                case=(name, back),
             )
         return render_index(day, lang, served)
 

@@ -201,7 +201,8 @@
     side.appendChild(list);
     side.appendChild(more);
     const foot = el("footer", { class: "foot" }, [
-      el("p", {}, _("Vehicles: {n}, without a single fix: {silent}", { n: given.vehicles, silent: given.silent })),
+      given.vehicles === null ? null
+        : el("p", {}, _("Vehicles: {n}, without a single fix: {silent}", { n: given.vehicles, silent: given.silent })),
       given.coverage.length ? coverage(given.coverage) : null,
       given.notAssessed.length ? unjudged(given) : null,
       el("p", { class: "run" }, _("Run {id}", { id: app.about().run })),

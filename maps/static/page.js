@@ -164,6 +164,7 @@ const trajaudit = (function () {
         _("Vehicle {id}", { id: given.vehicle }), _("Times in {zone}", { zone: given.zone })];
     const head = el("header", { class: "head" }, [
       given.index ? el("a", { class: "back", href: given.index }, "← " + _("Overview")) : null,
+      given.back ? el("a", { class: "back", href: given.back[1] }, "← " + given.back[0]) : null,
       given.home ? el("a", { class: "back", href: given.home }, "← " + _("Start page")) : null,
       el("h1", {}, given.heading),
       el("p", { class: "about" }, about.filter(Boolean).join(" · ")),

@@ -168,3 +168,20 @@ def test_what_was_seen_of_each_school_stands_below_the_list(open_page: Open, tmp
 
 def test_without_a_statement_nothing_is_said_of_schools(open_page: Open, file: Path) -> None:
     assert open_page(file).page.locator("details.coverage").count() == 0
+
+
+def test_a_cases_map_has_its_findings_and_leads_back_to_it(open_page: Open, tmp_path: Path) -> None:
+    name, back = "案件 C6dc10d45af8c273de22e", "../C6dc10d45af8c273de22e?lang=zh"
+    found = city_day(N_EXTRA).findings[:3]
+    day = city_day(0, findings=found, links={}, n_vehicles=None, not_assessed={}, case=(name, back))
+    opened = open_page(write_index(tmp_path, day))
+    assert sorted(shown(opened)) == sorted(f.finding_id for f in found)
+    assert opened.page.locator("h1").inner_text() == f"{name} · 示例市"
+    assert opened.page.locator("a.back").get_attribute("href") == back
+    assert "车辆" not in opened.page.locator("footer.foot").inner_text()
+    opened.assert_quiet(tmp_path / "index.html")
+
+
+def test_a_case_that_lies_elsewhere_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is not a relative address"):
+        write_index(tmp_path, city_day(0, case=("C1", "https://elsewhere.example/")))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import ColumnElement, event, select
 
 from store.engine import Store
 from store.pages import (
@@ -60,3 +61,19 @@ def test_a_register_is_walked_by_its_ordinals(night: Store) -> None:
         assert [r.ordinal for r in rows] == [5, 6, 7]
         assert register_page(session, "vehicles", None, DAY, [], -1, 3) == []
         assert register_content(session, DAY, "vehicles", 0) is None
+
+
+@pytest.mark.parametrize("where", [[], [FindingRow.school_id == "SCH01"], [FindingRow.rule == "off-route"]])
+def test_a_page_of_all_nights_goes_along_the_index_of_starts(
+    sqlite_store: Store, where: list[ColumnElement[bool]]
+) -> None:
+    """Whatever is asked for: sorting every finding there is for each page is what makes a list slow."""
+    asked: list[tuple[str, Any]] = []
+    with sqlite_store.reading() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+        finding_page(session, where, None, None, 101)
+        (statement, values) = asked[0]
+        plan = [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert "ix_findings_start" in plan[0]
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan
