@@ -12,6 +12,7 @@ import numpy as np
 
 # A lone surrogate has no UTF-8 form, and NUL ends a string for readers written in C and for spreadsheets.
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
+_BOOLEANS, _INTEGERS, _FLOATS = (bool, np.bool_), (int, np.integer), (float, np.floating)
 
 
 class ReportFault(RuntimeError):
@@ -24,7 +25,7 @@ def storable(text: str) -> str:
     >>> storable("沪A1234学"), storable("a\x00b\udcff") == "a\ufffdb\ufffd", storable("")
     ('沪A1234学', True, '')
     """
-    return _UNWRITABLE.sub("\ufffd", text)
+    return text if text.isprintable() else _UNWRITABLE.sub("\ufffd", text)
 
 
 def optional(text: str | None) -> str | None:
@@ -54,13 +55,13 @@ def plain(value: Any, where: str) -> Any:
     >>> plain({"b": (1, -0.0), "a": np.float32(0.1)}, "evidence")
     {'a': 0.1, 'b': [1, 0.0]}
     """
-    if value is None or isinstance(value, bool | np.bool_):
-        return value if value is None else bool(value)
     if isinstance(value, str):
         return storable(value)
-    if isinstance(value, int | np.integer):
+    if value is None or isinstance(value, _BOOLEANS):
+        return value if value is None else bool(value)
+    if isinstance(value, _INTEGERS):
         return int(value)
-    if isinstance(value, float | np.floating):
+    if isinstance(value, _FLOATS):
         return finite(float(str(value)) if isinstance(value, np.float32) else float(value), where)
     if isinstance(value, Mapping):
         return _plain_mapping(value, where)
