@@ -22,10 +22,14 @@ class Form(StrEnum):
     NDJSON = "application/x-ndjson"
     CSV = "text/csv"
     ARROW = "application/vnd.apache.arrow.stream"
+    PARQUET = "application/vnd.apache.parquet"
+    HTML = "text/html"
 
     @property
     def content_type(self) -> str:
         """Return the header, with the character set where there is one to tell."""
+        if self is Form.HTML:
+            return f"{self}; charset=utf-8"
         return f"{self}; charset=utf-8; header=present" if self is Form.CSV else str(self)
 
 
@@ -72,10 +76,15 @@ def _liking(form: Form, ranges: Sequence[tuple[str, float]]) -> float:
 
 def documented(offered: Sequence[Form], model: Any, example: Any) -> dict[int | str, dict[str, Any]]:
     """Return the answer of a route for its OpenAPI document: each form, the JSON with its model and an example."""
-    content: dict[str, dict[str, Any]] = {str(form): {"schema": _SCHEMAS[form]} for form in offered}
+    content = content_documented(offered)
     if Form.JSON in content:
         content[Form.JSON] = {"example": example}
     return {200: {"description": "As asked for.", "model": model, "content": content}}
+
+
+def content_documented(offered: Sequence[Form]) -> dict[str, dict[str, Any]]:
+    """Return the forms of an answer for its OpenAPI document."""
+    return {str(form): {"schema": _SCHEMAS[form]} for form in offered}
 
 
 _SCHEMAS: dict[Form, dict[str, Any]] = {
@@ -84,4 +93,6 @@ _SCHEMAS: dict[Form, dict[str, Any]] = {
     Form.NDJSON: {"type": "string", "description": "One JSON object a line."},
     Form.CSV: {"type": "string", "description": "UTF-8 with a BOM; cells that look like formulas have an apostrophe."},
     Form.ARROW: {"type": "string", "format": "binary", "description": "Arrow IPC stream; geometry is geoarrow.wkb."},
+    Form.PARQUET: {"type": "string", "format": "binary", "description": "GeoParquet 1.1."},
+    Form.HTML: {"type": "string", "description": "A page that holds all it needs."},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -36,9 +36,14 @@ class Asked:
     form: Form
 
     @classmethod
-    def of(cls, request: Request, platform: Platform, actor: Actor, offered: Sequence[Form]) -> Asked:
-        """Take a request; raises `Refuse` (406) where it asks for no form that is offered."""
-        return cls(request, platform, actor, chosen(request, offered))
+    def of(
+        cls, request: Request, platform: Platform, actor: Actor, offered: Sequence[Form], form: Form | None = None
+    ) -> Asked:
+        """Take a request; raises `Refuse` (406) where it asks for no form that is offered.
+
+        `form`: the one that was asked for by its name, whatever Accept says.
+        """
+        return cls(request, platform, actor, form or chosen(request, offered))
 
     @property
     def query(self) -> str:
@@ -73,12 +78,23 @@ class Asked:
         told = item if table is None or self.form is Form.JSON else table.feature(item)
         return self._answer(lambda: iter([json_text(told).encode()]), {}, None, cache)
 
+    def file(
+        self, body: bytes, name: str, cache: str = conditional.PRIVATE, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Return a whole file under a name; what a browser shows is shown, all else is kept. `headers`: more of them.
+
+        `name` is ours, without a character that would have to be quoted.
+        """
+        way = "inline" if self.form in {Form.HTML, Form.JSON} else "attachment"
+        more = {**(headers or {}), "Content-Disposition": f'{way}; filename="{name}"'}
+        return self._answer(lambda: iter([body]), more, None, cache)
+
     def _link(self, cursor: str) -> str:
         kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "cursor"]
         return f"{self.request.url.path}?{urlencode([*kept, ('cursor', cursor)])}"
 
     def _answer(self, write: Any, headers: dict[str, str], version: Sequence[object] | None, cache: str) -> Response:
-        headers = {**headers, "Vary": "Accept, Authorization, Cookie", "Cache-Control": cache}
+        headers = {"Vary": "Accept, Authorization, Cookie", **headers, "Cache-Control": cache}
         headers["Content-Type"] = self.form.content_type
         if cache == conditional.NEVER:
             return StreamingResponse(write(), headers=headers)

@@ -55,6 +55,7 @@ def router() -> APIRouter:
     routes.get("/nights/{date}", responses=responses(403, 404, 503), **shown)(night_map)
     routes.get("/nights/{date}/vehicles/{vehicle_id}", responses=responses(403, 404, 503), **shown)(vehicle_map)
     routes.get("/cases/{case_id}", responses=responses(403, 404), **shown)(case_page)
+    routes.get("/cases/{case_id}/map", responses=responses(403, 404, 503), **shown)(case_map)
     return routes
 
 
@@ -114,19 +115,41 @@ def case_page(request: Request, case_id: str, actor: CaseReader, lang: PageLangu
 
     One about a person takes a reason from whoever may look at people.
     """
+    told = _shown_case(request, case_id, actor, lang, reason)
+    if isinstance(told, Response):
+        return told
+    return page(request, "case", lang, asker=asker_of_request(request), **_case(told, actor, lang, reason))
+
+
+def case_map(request: Request, case_id: str, actor: CaseReader, lang: PageLanguage, reason: Reason) -> Response:
+    """A case's findings on a map, for whoever may see the case; a reason and the access log as at the case's page."""
+    told = _shown_case(request, case_id, actor, lang, reason)
+    if isinstance(told, Response):
+        return told
+    platform, day = platform_of(request), Date.fromisoformat(told["service_date"])
+    ways = {f["finding_id"]: _way_to_vehicle(f, told, actor, lang, "../../nights") for f in told["findings"]}
+
+    def make(night: OpenNight) -> str:
+        name, back = f"{say('Case', lang)} {case_id}", f"../{case_id}?{_again(lang, reason)}"
+        parts, served = ("case", night.basis, back, sorted(ways.items())), _served(platform, lang)
+        return platform.maps.page(
+            parts, lambda: night.case(set(ways), name, back, lang, lambda f: ways[f.finding_id], served)
+        )
+
+    return _map(request, platform, day, lang, make)
+
+
+def _shown_case(request: Request, case_id: str, actor: Actor, lang: str, reason: str) -> dict[str, Any] | Response:
+    """Return a case, its look written down; or the page that asks why, where a browser did not say."""
     platform = platform_of(request)
     try:
         with as_problems(lang):
-            told = case_desk.show(platform.store, actor, platform.settings, case_id, reason)
+            return case_desk.show(platform.store, actor, platform.settings, case_id, reason)
     except Refuse as error:
-        if error.code == "reason-needed" and wants_page(request):
-            what = f"{say('Case', lang)} {case_id}"
-            asker = asker_of_request(request)
-            return page(
-                request, "reason", lang, asker=asker, what=what, action=request.url.path, hidden=[("lang", lang)]
-            )
-        raise
-    return page(request, "case", lang, asker=asker_of_request(request), **_case(told, actor, lang))
+        if error.code != "reason-needed" or not wants_page(request):
+            raise
+    what, asker = f"{say('Case', lang)} {case_id}", asker_of_request(request)
+    return page(request, "reason", lang, asker=asker, what=what, action=request.url.path, hidden=[("lang", lang)])
 
 
 # ---------------------------------------------------------------- made pages
@@ -190,18 +213,25 @@ def _cases(platform: Platform, actor: Actor, found: list[Finding], lang: str) ->
     return out
 
 
-def _case(told: dict[str, Any], actor: Actor, lang: str) -> dict[str, Any]:
+def _way_to_vehicle(f: dict[str, Any], told: dict[str, Any], actor: Actor, lang: str, nights: str) -> str | None:
+    """Return where the map of a finding's car lies, for whoever may look at cars; the case is the reason."""
+    vehicle_id = f["vehicle_id"]
+    if not has_permission(actor, Permission.LOOK_AT_VEHICLE) or not vehicle_id or "/" in vehicle_id:
+        return None
+    query = urlencode({"lang": lang, "reason": told["case_id"], "finding": f["finding_id"]})
+    day = told["service_date"]
+    return f"{nights}/{day}/vehicles/{_quoted(vehicle_id)}?{query}#finding={f['finding_id']}"
+
+
+def _again(lang: str, reason: str) -> str:
+    """Return the query that asks for another page of the same case, for the same reason."""
+    return urlencode({"lang": lang, **({"reason": reason} if reason else {})})
+
+
+def _case(told: dict[str, Any], actor: Actor, lang: str, reason: str) -> dict[str, Any]:
     """Return what the page of a case shows."""
     titles, night = titles_of(lang), f"/maps/nights/{told['service_date']}"
-    has_nights, looks = (has_permission(actor, p) for p in (Permission.READ_FINDINGS, Permission.LOOK_AT_VEHICLE))
-
-    def way(f: dict[str, Any]) -> str | None:
-        vehicle_id = f["vehicle_id"]
-        if not looks or not vehicle_id or "/" in vehicle_id:
-            return None
-        query = urlencode({"lang": lang, "reason": told["case_id"], "finding": f["finding_id"]})
-        return f"{night}/vehicles/{_quoted(vehicle_id)}?{query}#finding={f['finding_id']}"
-
+    has_nights = has_permission(actor, Permission.READ_FINDINGS)
     findings = [
         {
             "title": titles.get(f["rule"], f["rule"]),
@@ -210,7 +240,7 @@ def _case(told: dict[str, Any], actor: Actor, lang: str) -> dict[str, Any]:
             "start": f["start"][:16].replace("T", " "),
             "end": f["end"][11:16],
             "plate": f["plate"],
-            "map": way(f),
+            "map": _way_to_vehicle(f, told, actor, lang, "/maps/nights"),
         }
         for f in told["findings"]
     ]
@@ -219,6 +249,8 @@ def _case(told: dict[str, Any], actor: Actor, lang: str) -> dict[str, Any]:
     return {
         "told": {**told, "subject": subject},
         "night": f"{night}?lang={lang}" if has_nights else None,
+        "map": f"/maps/cases/{told['case_id']}/map?{_again(lang, reason)}",
+        "report": f"/v1/reports/{told['service_date']}/night?f=html&lang={lang}",
         "state": state_words(told["state"], lang),
         "severity": severity_words(told["severity"], lang),
         "findings": findings,

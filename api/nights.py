@@ -88,6 +88,10 @@ class Run(Item):
     )  # fmt: skip
 
 
+NAMES_CARS = frozenset({"coverage", "warnings"})
+"""Members of `run.json` that may name a car."""
+
+
 def router() -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix="/v1", tags=["nights"])
@@ -136,8 +140,16 @@ def _night(asked: Asked, session: Session, row: NightRow) -> dict[str, Any]:
         "is_behind": row.audited_ms is None or row.audited_ms < row.changed_ms,
         "run_id": row.run_id,
         "trouble": _trouble(run) if is_city else None,
-        "counts": _told(row.counts) if is_city else None,
+        "counts": account_told(row.counts, asked.actor) if is_city and row.counts else None,
     }
+
+
+def account_told(text: str, actor: Actor) -> dict[str, Any]:
+    """Return a `run.json`, for whoever does not read the city's findings without the members that may name a car."""
+    told: dict[str, Any] = json.loads(text)
+    if bounds_of(actor, (Permission.READ_FINDINGS,)).is_city:
+        return told
+    return {name: part for name, part in told.items() if name not in NAMES_CARS}
 
 
 def _trouble(run: RunRow | None) -> dict[str, Any]:

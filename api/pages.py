@@ -32,7 +32,7 @@ HTML_LANG = {"zh": "zh-CN", "en": "en"}
 LARGEST_FORM = 16 << 10
 _STYLE = "desk.css"
 Wanted = Annotated[Literal["zh", "en"] | None, Query(description="Language; else that of Accept-Language.")]
-_OURS = ("/maps/",)
+_OURS = ("/maps/", "/v1/reports/")
 """Where one may be led to after a login."""
 
 

@@ -184,6 +184,7 @@ def _nights(platform: Platform, lang: str, has_maps: bool) -> list[dict[str, Any
             if night.audited_ms is None
             else platform.local.iso(night.audited_ms)[:16].replace("T", " "),
             "map": f"/maps/nights/{night.service_date}?lang={lang}" if has_maps and night.run_id else None,
+            "report": f"/v1/reports/{night.service_date}" if has_maps and night.run_id and night.rules else None,
         }
         for night, state in rows
     ]

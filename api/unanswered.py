@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
@@ -20,10 +19,11 @@ from api.listing import USUAL, Asked, first_of, page_documented
 from api.paging import Cursor, Limit
 from api.platform import platform_of
 from api.tables import Table
-from audit.coverage import CarCoverage, SchoolCoverage, by_school
+from audit.coverage import SchoolCoverage
+from audit.finding import NotAssessed as Unanswered
 from audit.reasons import REASONS
-from cases.roles import Actor, Permission, Place
-from runs.coverage import hours
+from cases.roles import Actor, Permission
+from runs.night_numbers import coverage_of, coverage_told, vehicle_days
 from store.pages import not_assessed_page, not_assessed_place, pinned
 from store.results import not_assessed_of
 from store.tables.results import NotAssessedRow, VehicleDay
@@ -106,7 +106,7 @@ def router() -> APIRouter:
             pin = pinned(session, known, found)
         rows, more = first_of(found, limit)
         local = asked.platform.local
-        items = [item_of(NotAssessed, _unanswered(r, local)) for r in rows]
+        items = [item_of(NotAssessed, unanswered_told(r, local)) for r in rows]
         goes_on = [pin, *not_assessed_place(rows[-1])] if more else None
         return asked.page(Table(columns_of(NotAssessed, local), items), goes_on)
 
@@ -116,13 +116,14 @@ def router() -> APIRouter:
         asked = Asked.of(request, platform_of(request), actor, TABLE)
         with asked.platform.store.reading() as session:
             schools = _schools(asked, session, date)
-        items = [item_of(Coverage, _covered(school, sums)) for school, sums in schools.items()]
+        items = [item_of(Coverage, coverage_told(school, sums)) for school, sums in schools.items()]
         return asked.page(Table(columns_of(Coverage, asked.platform.local), items))
 
     return routes
 
 
-def _unanswered(row: NotAssessedRow, local: LocalTime) -> dict[str, Any]:
+def unanswered_told(row: NotAssessedRow | Unanswered, local: LocalTime) -> dict[str, Any]:
+    """Return an unanswered question as its model has it."""
     zh, en = REASONS.get(row.reason, (row.reason, row.reason))  # a reason of an earlier version of the program
     told = {name: getattr(row, name) for name in ("service_date", "vehicle_id", "rule", "reason")}
     return {
@@ -132,19 +133,5 @@ def _unanswered(row: NotAssessedRow, local: LocalTime) -> dict[str, Any]:
 
 def _schools(asked: Asked, session: Session, date: dt.date) -> dict[str, SchoolCoverage]:
     """Return the coverage by school, of the cars that lie within an account's bounds."""
-    bounds = bounds_of(asked.actor, READ)
-    days = session.scalars(select(VehicleDay).where(VehicleDay.service_date == date).order_by(VehicleDay.vehicle_id))
-    own = {d.vehicle_id: d for d in days if bounds.cover(Place(d.district, d.school_id))}
-    cars = [CarCoverage(d.vehicle_id, d.school_id, **json.loads(d.coverage)) for d in own.values() if d.coverage]
-    return by_school(cars, not_assessed_of(session, date), cast("Any", own))
-
-
-def _covered(school: str, sums: SchoolCoverage) -> dict[str, Any]:
-    names = ("seen", "silent", "outage", "declared", "declared_seen")
-    return {
-        "school_id": school or None,
-        "cars": sums.cars,
-        "cars_without_fixes": sums.cars_without_fixes,
-        **{f"{name}_h": hours(getattr(sums, f"{name}_ms")) for name in names},
-        "not_assessed": {rule: dict(sorted(reasons.items())) for rule, reasons in sorted(sums.not_assessed.items())},
-    }
+    days = vehicle_days(session, date, bounds_of(asked.actor, READ).cover)
+    return coverage_of(days, not_assessed_of(session, date))

@@ -68,6 +68,8 @@ svg line.median { stroke: var(--ink); stroke-width: 2; }
 footer { max-width: 1180px; margin: 0 auto; padding: 0 20px 28px; color: var(--soft); font-size: 13px; }
 @media print { body { background: #fff; } section { break-inside: avoid; border: 0; padding: 0; } }
 """
+SHORT = 16
+"""Rows of a table that stays on one sheet of paper."""
 _POLICY = "default-src 'none'; style-src '{style}'; base-uri 'none'; form-action 'none'"
 
 
@@ -79,12 +81,16 @@ class Words(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of text; the first cell of each names it. `looks`: a row's look, "", "marked" or "pale"."""
+    """Rows of text; the first cell of each names it. `looks`: a row's look, "", "marked" or "pale".
+
+    `words`: the columns, from 0, that hold words and no numbers; the first one always does.
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     looks: Sequence[str] = ()
+    words: Sequence[int] = ()
 
 
 class Chart(NamedTuple):
@@ -128,17 +134,26 @@ class Page:
 
 def calibration_page(page: Page) -> bytes:
     """Return the page as UTF-8. The same report gives the same bytes."""
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = _POLICY.format(style=f"sha256-{digest}")
+    return written_page(page, STYLE)
+
+
+def policy_of(style: str) -> str:
+    """Return the Content-Security-Policy of a page with this style sheet: it may use that, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return _POLICY.format(style=f"sha256-{digest}")
+
+
+def written_page(page: Page, style: str) -> bytes:
+    """Return a page with a style sheet as UTF-8. The same report gives the same bytes."""
     about = "".join(f'<p class="about">{escaped(line)}</p>' for line in page.about)
     sections = "\n".join(_section(s) for s in page.sections)
     foot = "".join(f"<p>{escaped(line)}</p>" for line in page.foot)
     text = (
         f'<!DOCTYPE html>\n<html lang="{HTML_LANG[page.lang]}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy_of(style)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{escaped(page.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escaped(page.title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f"<header>\n<h1>{escaped(page.title)}</h1>\n{about}\n"
         f'<p class="state {"good" if page.is_good else "bad"}">{escaped(page.state)}</p>\n</header>\n'
         f"<main>\n{sections}\n</main>\n<footer>{foot}</footer>\n</body>\n</html>\n"
@@ -171,15 +186,21 @@ def _table(table: Table) -> str:
     looks = table.looks or [""] * len(table.rows)
     if any(len(row) != len(table.header) for row in table.rows) or len(looks) != len(table.rows):
         raise ReportFault(f"a table of {len(table.header)} columns has a row of another length, or a look too few")
-    head = "".join(f'<th scope="col">{escaped(cell)}</th>' for cell in table.header)
-    body = "\n".join(_row(row, look) for row, look in zip(table.rows, looks, strict=True))
+    kinds = [' class="words"' if i in table.words else "" for i in range(len(table.header))]
+    head = "".join(
+        f'<th scope="col"{kind}>{escaped(cell)}</th>' for cell, kind in zip(table.header, kinds, strict=True)
+    )
+    body = "\n".join(_row(row, look, kinds) for row, look in zip(table.rows, looks, strict=True))
     caption = f"<caption>{escaped(table.caption)}</caption>" if table.caption else ""
-    return f'<div class="wide"><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    look = "wide short" if len(table.rows) <= SHORT else "wide"
+    return (
+        f'<div class="{look}"><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
 
 
-def _row(row: Sequence[str], look: str) -> str:
+def _row(row: Sequence[str], look: str, kinds: Sequence[str]) -> str:
     first, *rest = row
-    cells = "".join(f"<td>{escaped(cell)}</td>" for cell in rest)
+    cells = "".join(f"<td{kind}>{escaped(cell)}</td>" for cell, kind in zip(rest, kinds[1:], strict=True))
     return f'<tr class="{escaped(look)}"><th scope="row">{escaped(first)}</th>{cells}</tr>'
 
 

@@ -75,9 +75,13 @@ def not_assessed_csv(rows: Sequence[NotAssessed], local: LocalTime, reasons: Map
     if unknown:
         raise ReportFault(f"no words for the reason {', '.join(unknown)}; known: {', '.join(sorted(reasons))}")
     iso = cache(local.iso)  # most rows are of the whole day
-    return table_csv(
-        NOT_ASSESSED_COLUMNS, (_not_assessed_cells(r, iso, reasons[r.reason]) for r in sorted(rows, key=_place))
-    )
+    cells = (_not_assessed_cells(r, iso, reasons[r.reason]) for r in not_assessed_in_order(rows))
+    return table_csv(NOT_ASSESSED_COLUMNS, cells)
+
+
+def not_assessed_in_order(rows: Sequence[NotAssessed]) -> list[NotAssessed]:
+    """Return what could not be answered in the order of `not_assessed.csv`."""
+    return sorted(rows, key=_place)
 
 
 def _place(row: NotAssessed) -> tuple[str, int, bool, str, str, int, str]:

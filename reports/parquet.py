@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,21 @@ def write_findings_parquet(path: Path, findings: Sequence[Finding], local: Local
     (keys sorted), `geometry` is WKB in longitude, latitude (OGC:CRS84, the default). Raises ReportFault like
     `findings_geojson`, OSError where the file cannot be written.
     """
+    pq.write_table(_table(findings, local), path, compression="zstd")
+
+
+def findings_parquet(findings: Sequence[Finding], local: LocalTime) -> bytes:
+    """Return the bytes of such a file, for whoever is sent it."""
+    out = io.BytesIO()
+    pq.write_table(_table(findings, local), out, compression="zstd")
+    return out.getvalue()
+
+
+def _table(findings: Sequence[Finding], local: LocalTime) -> pa.Table:
     rows = in_order(findings)
     shapes = [geometry(f) for f in rows]
     table = pa.Table.from_pylist([_row(f, shape) for f, shape in zip(rows, shapes, strict=True)], schema(local))
-    table = table.replace_schema_metadata({"geo": json_text(geo_metadata(shapes))})
-    pq.write_table(table, path, compression="zstd")
+    return table.replace_schema_metadata({"geo": json_text(geo_metadata(shapes))})
 
 
 def _row(finding: Finding, shape: BaseGeometry | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from runs.cli_access import log, user
 from runs.cli_cases import case
 from runs.cli_nightly import add_nightly
 from runs.cli_notices import notices
+from runs.cli_report import add_report
 from runs.cli_retention import retention
 from runs.cli_serve import add_serve
 from runs.cli_spot_checks import spot_check
@@ -20,7 +21,7 @@ from runs.cli_store import store
 from runs.clips import Clips
 from runs.help_pages import Command, Group
 from runs.help_pages import example as _example
-from runs.options import LANG, Bundle, Day, Form, Json, Language, MapFile, Office, Quiet, dated
+from runs.options import LANG, Bundle, Day, Form, Json, Language, MapFile, Office, Quiet, SettingsFile, dated
 from runs.words import say
 
 EXIT_FAULT, EXIT_UNUSABLE, EXIT_DIFFERS, EXIT_NOT_ALL = 1, 2, 3, 4
@@ -204,17 +205,22 @@ def pull(
     ],
     feed: Annotated[list[str] | None, typer.Option(help=say("Only this feed; may be given several times."))] = None,
     again: Annotated[bool, typer.Option("--again", help=say("Pull what is there already, too."))] = False,
+    settings: SettingsFile = None,
     lang: Language = LANG,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Pull; exit code 4 where some cars' tracks could not be had."""
+    """Pull; exit code 4 where some cars' tracks could not be had, 2 where the settings let no provider be asked."""
     from runs.pull import Job, pull  # noqa: PLC0415
-    from runs.pull_text import show_pulled  # noqa: PLC0415
+    from runs.pull_out import WayOut  # noqa: PLC0415
+    from runs.pull_text import check_way_out, show_pulled  # noqa: PLC0415
+    from runs.settings import read_settings  # noqa: PLC0415
     from runs.show import listener  # noqa: PLC0415
 
+    out = WayOut.of(read_settings(settings).outbound)
     with listener(quiet or as_json, lang) as progress:
-        pulled = pull(Job(bundle, day.date(), sources, tuple(feed or ()), again), progress)
+        pulled = pull(Job(bundle, day.date(), sources, tuple(feed or ()), again), progress, out)
+    check_way_out(pulled)
     show_pulled(pulled, lang, quiet, as_json)
     if not pulled.is_complete:
         raise typer.Exit(EXIT_NOT_ALL)
@@ -300,6 +306,7 @@ def calibrate(
 
 
 add_nightly(app)
+add_report(app)
 add_serve(app)
 app.add_typer(user)
 app.add_typer(log)

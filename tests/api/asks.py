@@ -102,6 +102,12 @@ ASKS: dict[str, Ask] = {
     "GET /v1/findings/{finding_id}/versions": Ask(),
     "GET /v1/not-assessed": Ask(_DATE),
     "GET /v1/coverage": Ask(_DATE),
+    "GET /v1/reports": Ask(),
+    "GET /v1/reports/{date}/night": Ask(),
+    "GET /v1/reports/{date}/findings": Ask(),
+    "GET /v1/reports/{date}/not-assessed": Ask(),
+    "GET /v1/reports/{date}/run": Ask(),
+    "GET /v1/reports/{date}/rejects": Ask(),
     "POST /v1/positions": Ask(json=[]),
     "POST /VIID/System/Register": Ask(json={"RegisterObject": {"DeviceID": "1" * 20}}),
     "POST /VIID/System/UnRegister": Ask(json={"UnRegisterObject": {"DeviceID": "1" * 20}}),
@@ -136,6 +142,7 @@ ASKS: dict[str, Ask] = {
     "GET /maps/nights/{date}": Ask(),
     "GET /maps/nights/{date}/vehicles/{vehicle_id}": Ask(headers=_WHY),
     "GET /maps/cases/{case_id}": Ask(),
+    "GET /maps/cases/{case_id}/map": Ask(),
 }
 """Method and path to its request; `{...}` in it is filled with what `things` names."""
 

@@ -328,3 +328,9 @@ def _copies(rows: list[FindingRow], n: int) -> list[FindingRow]:
         for row in rows
         for k in range(n)
     ]  # fmt: skip
+
+
+def test_an_administrator_is_told_of_a_night_nothing_that_may_name_a_car(reading_server: Server) -> None:
+    told = {name: get(reading_server, name, "/v1/nights/2026-03-18").json()["counts"] for name in ("head", "admin")}
+    assert set(told["head"]) - set(told["admin"]) == {"coverage", "warnings"}
+    assert told["admin"]["rows"] == told["head"]["rows"]

@@ -190,6 +190,19 @@ def test_a_case_leads_to_the_maps_of_its_cars(server: Server) -> None:
     assert get(server, "auditor-elsewhere", f"/maps/cases/{case_id}").status_code == 404
 
 
+def test_a_cases_map_has_its_findings_and_no_others(server: Server) -> None:
+    with server.store.reading() as session:
+        case_id = session.scalar(select(CaseRow.case_id).where(CaseRow.subject_kind == "vehicle").limit(1))
+    found = get(server, "auditor", f"/v1/cases/{case_id}").json()["findings"]
+    answer = get(server, "auditor", f"/maps/cases/{case_id}/map?lang=en")
+    drawn = data(answer.text, "index")["findings"]
+    assert {f["id"] for f in drawn} == {f["finding_id"] for f in found}
+    assert drawn[0]["link"].startswith("../../nights/2026-03-18/vehicles/")
+    assert data(answer.text, "page")["back"] == [f"Case {case_id}", f"../{case_id}?lang=en"]
+    assert get(server, "auditor-elsewhere", f"/maps/cases/{case_id}/map").status_code == 404
+    assert get(server, "school-1", f"/maps/cases/{case_id}/map").status_code == 404
+
+
 def test_a_case_about_a_person_takes_a_reason(server: Server) -> None:
     with server.store.reading() as session:
         case_id, key = session.execute(
@@ -200,6 +213,10 @@ def test_a_case_about_a_person_takes_a_reason(server: Server) -> None:
     assert asked.status_code == 200
     assert key not in asked.text
     assert key in get(server, "auditor", f"/maps/cases/{case_id}?reason=C7").text
+    assert problem_of(get(server, "auditor", f"/maps/cases/{case_id}/map")) == "reason-needed"
+    drawn = get(server, "auditor", f"/maps/cases/{case_id}/map?reason=C7").text
+    assert data(drawn, "index")["findings"]
+    assert key not in drawn
 
 
 def test_scripts_lie_under_names_that_never_change_what_they_mean(server: Server) -> None:
