@@ -20,14 +20,16 @@ LONGEST_WAIT_S = 60.0
 LONGEST_RETRY_AFTER_S = 300.0
 MOST_PAGES = 400
 """Of one window: four times what a fix a second for a day fills at Amap."""
+REFUSED = "refused"
 ADVICE_RETRY, ADVICE_TOMORROW = "retryable", "retryable tomorrow"
 
 
 class Lost(Exception):
     """A car's tracks could not be had: `code` says in one word why, `envelope` is the provider's own error answer.
 
-    Codes: "provider-error", "no-answer" (nothing usable came), "unreachable" (nothing came at all), "daily-quota",
-    "incomplete" (fewer points than counted), "endless" (more pages than counted), "unknown-terminal", "stopped".
+    Codes: "provider-error", "no-answer" (nothing usable came), "unreachable" (nothing came at all), "refused" (nothing
+    may be sent there), "daily-quota", "incomplete" (fewer points than counted), "endless" (more pages than counted),
+    "unknown-terminal", "stopped".
     """
 
     def __init__(self, code: str, message: str, envelope: bytes | None = None) -> None:
@@ -91,7 +93,7 @@ class Asker:
         try:
             status, body = self._http.get(url)
         except NoAnswer as error:
-            code = "no-answer" if error.reached else "unreachable"
+            code = REFUSED if not error.allowed else "no-answer" if error.reached else "unreachable"
             return _Trouble(Lost(code, str(error)), error.retryable, error.after_s)
         if any(secret.is_in(body) for secret in self._source.secrets):
             return _Trouble(Lost("no-answer", "an answer that repeats the key; it was not kept"), again=False)

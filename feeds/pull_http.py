@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -26,15 +25,21 @@ MB = 1_000_000
 TOO_MANY, SERVER_FAULT, CLIENT_FAULT, ELSEWHERE = 429, 500, 400, 300
 
 
+class NotAllowed(httpx.TransportError):
+    """A transport's word that nothing may be sent there; nothing was. The message names no more than host and port."""
+
+
 class NoAnswer(Exception):
     """Nothing usable came; `retryable` says whether asking again may help, `after_s` when the provider wants it.
 
-    `reached` is False where the provider could not be had at all.
+    `reached` is False where the provider could not be had at all, `allowed` where it may not be asked.
     """
 
-    def __init__(self, message: str, *, retryable: bool, reached: bool = True, after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retryable: bool, reached: bool = True, allowed: bool = True, after_s: float | None = None
+    ) -> None:
         """Keep what is known."""
-        self.retryable, self.reached, self.after_s = retryable, reached, after_s
+        self.retryable, self.reached, self.allowed, self.after_s = retryable, reached, allowed, after_s
         super().__init__(message)
 
 
@@ -57,22 +62,21 @@ _NO_QUERY = _NoQuery()
 class Http:
     """Connections to one provider, closed at the end of the `with` block. May be used by several threads.
 
-    Redirects are not followed, certificates are verified, and no proxy is taken from the environment.
+    Redirects are not followed, and no proxy is taken from the environment. Where it may connect to, how many
+    connections there are, and whose certificates are trusted is the transport's matter: it raises `NotAllowed`.
     """
 
-    def __init__(self, source: Source, timing: Timing) -> None:
+    def __init__(self, source: Source, timing: Timing, transport: httpx.BaseTransport) -> None:
         """Open nothing yet."""
         logging.getLogger("httpx").addFilter(_NO_QUERY)
-        verify = True if source.ca_file is None else ssl.create_default_context(cafile=str(source.ca_file))
         self._timeout_s = float(source["timeout_s"])
         self._max_bytes = int(source["max_answer_mb"] * MB)
         self._timing = timing
         self._client = httpx.Client(
-            verify=verify,
+            transport=transport,
             timeout=self._timeout_s,
             follow_redirects=False,
             trust_env=False,
-            limits=httpx.Limits(max_connections=source["connections"]),
             headers={"User-Agent": "trajaudit", "Accept": "application/json"},
         )
 
@@ -93,6 +97,8 @@ class Http:
             return self._get(url)
         except NoAnswer:
             raise
+        except NotAllowed as error:
+            trouble = NoAnswer(str(error), retryable=False, reached=False, allowed=False)
         except httpx.TimeoutException as error:
             kind = "connection" if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout) else "answer"
             trouble = NoAnswer(f"no {kind} within {self._timeout_s:g} s", retryable=True, reached=False)

@@ -31,6 +31,8 @@ FULL_NAMES = {"vehicle_cl": "vehicle_classes", "approval_n": "approval_no", "rec
 
 # Names under which a .cpg file states the encodings in use here; everything else is asked of Python's list.
 _ENCODINGS = {"936": "gb18030", "gbk": "gb18030", "cp936": "gb18030", "gb2312": "gb18030", "65001": "utf-8"}
+_GPKG_BEGINS, _SHP_BEGINS = b"SQLite format 3\x00", b"\x00\x00\x27\x0a"
+"""GDAL goes by what a file holds, not by its name: text in its place may send it to addresses and files elsewhere."""
 _DBF_GBK = 0x4D
 _DBF_LDID_AT = 29
 
@@ -38,7 +40,7 @@ _DBF_LDID_AT = 29
 def read_gpkg(folder: Path, datum: Datum, ledger: Ledger, faults: list[Fault]) -> list[ZoneRow]:
     """The features of all spatial layers of zones.gpkg; `datum` is the bundle's."""
     data = open_bytes(folder, GPKG, faults)
-    if data is None:
+    if data is None or not _begins(GPKG, data, _GPKG_BEGINS, "a GeoPackage", faults):
         return []
     with tempfile.TemporaryDirectory() as place:  # SQLite may write beside the file it opens
         path = Path(place, GPKG)
@@ -57,7 +59,8 @@ def read_shapefiles(folder: Path, datum: Datum, ledger: Ledger, faults: list[Fau
         extra = [name for end in ("prj", "cpg") if is_there(folder, name := f"{stem}.{end}")]
         parts = {name: open_bytes(folder, name, faults) for name in needed + extra}
         found = {name: data for name, data in parts.items() if data is not None}
-        if len(found) < len(parts):
+        shp = f"{stem}.shp"
+        if len(found) < len(parts) or not _begins(shp, found[shp], _SHP_BEGINS, "a Shapefile", faults):
             continue
         with tempfile.TemporaryDirectory() as place:
             for name, data in found.items():
@@ -67,6 +70,13 @@ def read_shapefiles(folder: Path, datum: Datum, ledger: Ledger, faults: list[Fau
                 ledger.warn(f"{stem}.dbf: read as {encoding.upper()}, expected UTF-8")
             rows += _Source(f"{stem}.shp", Path(place, f"{stem}.shp"), datum, encoding, ledger, faults).rows()
     return rows
+
+
+def _begins(file: str, data: bytes, start: bytes, kind: str, faults: list[Fault]) -> bool:
+    if not data.startswith(start):
+        faults.append(Fault(file, "cannot be read", expected=kind, hint="Save it again.", code="unreadable-file"))
+        return False
+    return True
 
 
 def _dbf_encoding(dbf: bytes, cpg: bytes | None) -> str:

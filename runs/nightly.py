@@ -31,6 +31,7 @@ from runs.persist import CannotWrite, is_away, is_full, persistently
 from runs.points import reached
 from runs.pull import Job as PullJob
 from runs.pull import pull
+from runs.pull_out import WayOut
 from runs.push_night import forget_old, late_days, only_pushed
 from store import lease
 from store.casework import cases_where, record_events
@@ -226,10 +227,12 @@ def _pull_and_ingest(desk: Desk, day: date, folder: Path, report: NightReport) -
     sources = desk.settings.nightly.sources
     if sources is not None:
         try:
-            pulled = pull(PullJob(folder, day, sources), desk.progress)
+            pulled = pull(PullJob(folder, day, sources), desk.progress, WayOut.of(desk.settings.outbound))
         except UnusableInput as error:
             report.trouble["pull"] = [str(fault) for fault in error.faults]
         else:
+            if pulled.refusals:
+                report.trouble["pull"] = [str(fault) for fault in pulled.refusals]
             for feed in (f for f in pulled.feeds if f.failures):
                 report.trouble[f"feed:{feed.feed}"] = sorted({f.code for f in feed.failures})
                 report.delayed[feed.feed] = len(feed.failures)

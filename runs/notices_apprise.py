@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from feeds.faults import Fault, UnusableInput
 from runs.notices_payload import AMISS, DIGEST, NOTHING_SENT, RECEIVER_DEAD
 from runs.notices_sign import private_text
-from runs.outbound import Guard, NotReached, OutboundRefused
+from runs.outbound import OFF, Guard, NotReached, OutboundRefused
 from runs.outbound_watch import watched
 from store.deliveries import Channel
 
@@ -115,7 +115,7 @@ def _service(messenger: Messenger) -> NotifyBase | None:
 def send(messenger: Messenger, guard: Guard, title: str, body: str) -> None:
     """Send a message; raises `OutboundRefused` and `NotReached`, whose texts hold no address."""
     if not guard.enabled:
-        raise OutboundRefused("nothing goes out: outbound.enabled is not set")
+        raise OutboundRefused(OFF)
     service = _service(messenger)
     if service is None:
         raise NotReached("apprise does not take this address")

@@ -1,9 +1,10 @@
-"""The one guard before every address that we send to or fetch from: webhooks, messengers, map tiles.
+"""The one guard before every address that we send to or fetch from: webhooks, messengers, map tiles, providers.
 
 Off by default. A name must be on `outbound.allow`; it is looked up here, every address it has is judged, and the
 connection is made to the very address that was judged, with the name in TLS and in the Host header. So an answer of the
-name service that changes between look and connection changes nothing. No redirect is followed, no proxy is taken from
-the environment, and a whole exchange has an end in time and size.
+name service that changes between look and connection changes nothing; a connection that is kept stays with the address
+that was judged for it. No redirect is followed, no proxy is taken from the environment, and a whole exchange has an end
+in time and size.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,6 +50,11 @@ Resolver = Callable[[str, int], Iterable[str]]
 KB = 1024
 MOST_ADDRESSES = 3
 """So many addresses of a name are tried."""
+AT_ONCE = 10
+"""Connections at once of a transport that keeps none."""
+KEPT_S = 5.0
+"""So long a kept connection stays open unused."""
+OFF = "nothing goes out: outbound.enabled is not set"
 
 
 class NotReached(Exception):
@@ -81,6 +88,15 @@ class Guard:
         """Return the guard that the settings ask for."""
         return cls(settings.enabled, tuple(parse_entry(text) for text in settings.allow), resolve)
 
+    def check(self, url: str) -> None:
+        """Raise `OutboundRefused` for a URL that leads where nothing may go, so far as no name need be looked up."""
+        target = parse_url(url)
+        if isinstance(target.host, str) and self.enabled:
+            self._check_name(target.host, target.port)
+            return
+        written = f"[{target.host}]" if isinstance(target.host, ipaddress.IPv6Address) else str(target.host)
+        self.addresses(written, target.port, in_clear=target.scheme == "http")
+
     def addresses(self, host: str, port: int, *, in_clear: bool = False) -> list[IPAddress]:
         """Return the addresses that may be connected to under a name, or an address itself.
 
@@ -88,7 +104,7 @@ class Guard:
         where the name is not known.
         """
         if not self.enabled:
-            raise OutboundRefused("nothing goes out: outbound.enabled is not set")
+            raise OutboundRefused(OFF)
         named = parse_host(host)
         found = [named] if not isinstance(named, str) else self._known(named, port)
         literal = not isinstance(named, str)
@@ -99,9 +115,12 @@ class Guard:
                 raise OutboundRefused(f"{placed(named, port)} is on the public internet, which takes https")
         return [unmapped(address) for address in found[:MOST_ADDRESSES]]
 
-    def _known(self, name: str, port: int) -> list[IPAddress]:
+    def _check_name(self, name: str, port: int) -> None:
         if not allows_name(self.allow, name, port):
             raise OutboundRefused(f"{name}:{port} is not in outbound.allow: an administrator may add it")
+
+    def _known(self, name: str, port: int) -> list[IPAddress]:
+        self._check_name(name, port)
         try:
             found = [ipaddress.ip_address(text.partition("%")[0]) for text in self.resolve(name, port)]
         except (OSError, ValueError, UnicodeError) as error:
@@ -118,15 +137,19 @@ def _not_allowed(named: str | IPAddress, address: IPAddress, port: int) -> str:
 
 # ---------------------------------------------------------------- connections
 class _Stream(httpcore.NetworkStream):
-    """A connection that ends at a time, however slowly it drips."""
+    """A connection whose exchanges each end at a time, however slowly they drip; the first one begins with it."""
 
-    def __init__(self, inner: httpcore.NetworkStream, until_s: float) -> None:
-        self._inner, self._until_s = inner, until_s
+    def __init__(self, inner: httpcore.NetworkStream, until_s: float, total_s: float) -> None:
+        self._inner, self._until_s, self._total_s = inner, until_s, total_s
+        self._is_answered = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._is_answered = True
         return self._inner.read(max_bytes, _left(timeout, self._until_s, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self._is_answered:  # a request is written whole before anything is read: this is the next one
+            self._is_answered, self._until_s = False, time.monotonic() + self._total_s
         self._inner.write(buffer, _left(timeout, self._until_s, httpcore.WriteTimeout))
 
     def close(self) -> None:
@@ -136,7 +159,7 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         left_s = _left(timeout, self._until_s, httpcore.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left_s), self._until_s)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left_s), self._until_s, self._total_s)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -174,7 +197,7 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 trouble = error
                 continue
-            return _Stream(made, until_s)
+            return _Stream(made, until_s, self._total_s)
         raise trouble or httpcore.ConnectError("no address")
 
     def connect_unix_socket(self, path: str, *_: Any, **__: Any) -> httpcore.NetworkStream:
@@ -182,26 +205,35 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Pooled(httpx.HTTPTransport):
-    """The library's transport over connections of our own; each serves one exchange, so that each is judged."""
+    """The library's transport over connections of our own. `kept`: so many at most, open for further exchanges."""
 
-    def __init__(self, backend: _Backend, context: ssl.SSLContext) -> None:
+    def __init__(self, backend: _Backend, context: ssl.SSLContext, kept: int) -> None:
         # In place of the library's own start, which takes no network backend (encode/httpx discussion 3006).
-        self._pool = httpcore.ConnectionPool(context, max_keepalive_connections=0, network_backend=backend)
+        self._pool = httpcore.ConnectionPool(
+            context, max_connections=kept or AT_ONCE, max_keepalive_connections=kept, keepalive_expiry=KEPT_S,
+            network_backend=backend,
+        )  # fmt: skip
 
 
 class Guarded(httpx.BaseTransport):
     """A transport for any `httpx.Client(transport=..., trust_env=False)`: what it sends has passed the guard."""
 
-    def __init__(self, guard: Guard, settings: OutboundSettings) -> None:
-        """Open nothing yet."""
-        ca_file = settings.ca_file
+    def __init__(
+        self, guard: Guard, settings: OutboundSettings, *, ca_file: Path | None = None, total_s: float | None = None,
+        kept: int = 0,
+    ) -> None:  # fmt: skip
+        """Open nothing yet. `ca_file`, `total_s`: where others than the settings' are meant.
+
+        `kept`: so many connections at most, kept for further exchanges; 0: each is judged and made for one.
+        """
+        ca_file, total_s = ca_file or settings.ca_file, total_s or settings.total_s
         context = (
             httpx.create_ssl_context(trust_env=False)
             if ca_file is None
             else ssl.create_default_context(cafile=str(ca_file))
         )
         self._by_scheme = {
-            scheme: _Pooled(_Backend(guard, settings.total_s, in_clear=scheme == "http"), context)
+            scheme: _Pooled(_Backend(guard, total_s, in_clear=scheme == "http"), context, kept)
             for scheme in ("http", "https")
         }
 

@@ -16,7 +16,7 @@ from threading import Lock
 from feeds.bundle import Bundle, survey_bundle
 from feeds.faults import Fault, UnusableInput
 from feeds.ledger import Ledger
-from feeds.pull_client import Asker, Lost, fetch
+from feeds.pull_client import REFUSED, Asker, Lost, fetch
 from feeds.pull_http import Http
 from feeds.pull_providers import PROVIDER_OF, Window, tid_of
 from feeds.pull_quota import Quota
@@ -24,6 +24,7 @@ from feeds.pull_settings import Source, pullable, read_sources
 from feeds.pull_store import Asked, TrackStore, is_safe_name, windows_of
 from feeds.pull_timing import Timing
 from runs.progress import Progress
+from runs.pull_out import WayOut
 from trajectories.clock import MS_PER_S, ServiceDay
 
 CLOCK_MARGIN_MS = 60_000
@@ -72,12 +73,21 @@ class FeedPull:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull did. `until_ms` is the end of what was asked for: before the day's end while it is not over."""
+    """What a pull did. `until_ms` is the end of what was asked for: before the day's end while it is not over.
+
+    `refusals`: feeds with cars that lack tracks because the settings let nothing go to their provider.
+    """
 
     day: ServiceDay
     until_ms: int
     feeds: tuple[FeedPull, ...]
     warnings: tuple[str, ...]
+    refusals: tuple[Fault, ...] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether no provider could be asked, because of the settings."""
+        return bool(self.feeds) and len(self.refusals) == len(self.feeds)
 
     @property
     def is_complete(self) -> bool:
@@ -85,8 +95,11 @@ class Pulled:
         return not any(feed.failures for feed in self.feeds)
 
 
-def pull(job: Job, progress: Progress, timing: Timing | None = None) -> Pulled:
-    """Pull; raises `UnusableInput` for what is wrong with the bundle or the sources, before anything is asked for."""
+def pull(job: Job, progress: Progress, out: WayOut, timing: Timing | None = None) -> Pulled:
+    """Pull; raises `UnusableInput` for what is wrong with the bundle or the sources, before anything is asked for.
+
+    A provider to which `out` lets nothing go costs its own cars only, like one that is away; it is not asked again.
+    """
     timing = timing or Timing()
     ledger = Ledger()
     bundle, warnings = _bundle(job, ledger)
@@ -100,10 +113,12 @@ def pull(job: Job, progress: Progress, timing: Timing | None = None) -> Pulled:
         hint = "Give a day that has begun."
         raise UnusableInput([Fault("--date", "has not begun", found=job.day.isoformat(), hint=hint)])
     with ExitStack() as stack:
-        runs = [_FeedRun.begun(stack, source, bundle, day, until_ms, job.again, timing) for source in sources]
+        runs = [_FeedRun.begun(stack, source, bundle, day, until_ms, job.again, timing, out) for source in sources]
         progress.stage("pull", sum(len(run.cars) for run in runs))
         _run_all(runs, progress, timing)
-        return Pulled(day, until_ms, tuple(run.finished() for run in runs), tuple(warnings))
+        accounts = tuple(run.finished() for run in runs)
+        refused = [out.fault(job.sources.name, run.source, run.refused) for run in runs if run.refused is not None]
+        return Pulled(day, until_ms, accounts, tuple(warnings), tuple(refused))
 
 
 def _bundle(job: Job, ledger: Ledger) -> tuple[Bundle, list[str]]:
@@ -129,25 +144,27 @@ class _FeedRun:
     timing: Timing
     account: FeedPull
     cars: list[tuple[str, str]]
+    refusal: str | None
     in_a_row: int = 0
     lock: Lock = field(default_factory=Lock)
 
     @classmethod
     def begun(
         cls, stack: ExitStack, source: Source, bundle: Bundle, day: ServiceDay, until_ms: int, again: bool,
-        timing: Timing,
+        timing: Timing, out: WayOut,
     ) -> _FeedRun:  # fmt: skip
         """Hold the feed's folder, open its connections, and mark every car that is not here yet."""
         quota = Quota(source["queries_per_second"], source["queries_per_day"], source.count_file, timing)
         store = TrackStore(bundle.folder, source.feed, day)
         stack.enter_context(store.held())
-        http = stack.enter_context(Http(source, timing))
+        http = stack.enter_context(Http(source, timing, out.transport(source)))
         asker = Asker(source, PROVIDER_OF[source.provider], http, quota, timing)
         windows = windows_of(day, source["window_hours"])
         registered = {v.vehicle_id for v in bundle.vehicles if v.holds_on(day.date)}
         fitted = [t for t in bundle.terminals if t.provider == source.feed and t.holds_on(day.date)]
         cars = sorted({(t.terminal_id, t.vehicle_id) for t in fitted if t.vehicle_id in registered})
-        run = cls(source, store, asker, quota, windows, until_ms, again, timing, FeedPull(source.feed, len(cars)), cars)
+        account, refusal = FeedPull(source.feed, len(cars)), out.refusal(source)
+        run = cls(source, store, asker, quota, windows, until_ms, again, timing, account, cars, refusal)
         for terminal_id, _ in cars:
             if is_safe_name(terminal_id) and not run.is_answered(terminal_id):
                 store.leave_open(terminal_id)
@@ -158,6 +175,11 @@ class _FeedRun:
         self.account.queries = self.quota.queries
         self.account.failures.sort(key=lambda failure: (failure.vehicle_id, failure.terminal_id))
         return self.account
+
+    @property
+    def refused(self) -> str | None:
+        """Why cars are without tracks, where it is that nothing may be sent to their provider."""
+        return self.refusal if any(failure.code == REFUSED for failure in self.account.failures) else None
 
     def _begun_windows(self) -> list[Window]:
         return [window for window in self.windows if window.start_ms < self.until_ms]
@@ -178,6 +200,8 @@ class _FeedRun:
         try:
             did = self._pull_terminal(terminal_id)
         except Lost as lost:
+            if lost.code == REFUSED:
+                self.refusal = lost.message
             self._fail(Failure(vehicle_id, terminal_id, lost.code, lost.message))
         except OSError as error:
             self._fail(Failure(vehicle_id, terminal_id, "not-written", f"cannot be written: {error.strerror}"))
@@ -212,6 +236,8 @@ class _FeedRun:
     def _check_hope(self) -> None:
         if self.timing.stopped.is_set():
             raise Lost("stopped", "the pull was stopped")
+        if self.refusal is not None:
+            raise Lost(REFUSED, self.refusal)
         if self.in_a_row >= self.source["give_up_after"]:
             raise Lost("given-up", f"not asked for: {self.in_a_row} cars before it failed in a row")
 

@@ -7,9 +7,16 @@ from typing import Any
 
 import typer
 
+from feeds.faults import UnusableInput
 from runs.pull import Failure, Pulled
 from runs.show import one_line, table
 from runs.words import say
+
+
+def check_way_out(pulled: Pulled) -> None:
+    """Raise `UnusableInput` where the settings let no provider be asked."""
+    if pulled.is_refused:
+        raise UnusableInput(pulled.refusals)
 
 
 def show_pulled(pulled: Pulled, lang: str, quiet: bool, as_json: bool) -> None:
@@ -31,6 +38,8 @@ def show_pulled(pulled: Pulled, lang: str, quiet: bool, as_json: bool) -> None:
     for feed in pulled.feeds:
         for failure in feed.failures:
             typer.echo(one_line(_told(feed.feed, failure)), err=True)
+    for refusal in pulled.refusals:
+        typer.echo(one_line(str(refusal)), err=True)
     if not pulled.is_complete:
         typer.echo(say("Run the same command again: it pulls only what is missing.", lang), err=True)
 

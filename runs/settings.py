@@ -169,7 +169,7 @@ class IdentitySettings(Group):
 
 
 class OutboundSettings(Group):
-    """What the program may connect to by itself: receivers of notices, messengers, providers of map tiles."""
+    """What the program may connect to by itself: receivers of notices, messengers, providers of tracks and tiles."""
 
     enabled: bool = Field(False, description="Whether anything goes out at all.")
     allow: Allowed = Field(

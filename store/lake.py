@@ -182,7 +182,7 @@ def read_track(
     files = [str(store.folder / p.path) for p in _current(session, service_date, known_ms)]
     if not files:
         return SCHEMA.empty_table()
-    with duckdb.connect() as db:
+    with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as db:  # it would fetch them
         # As a data set: DuckDB reads *, ? and [ in a file's path as a pattern.
         db.register("fixes", dataset.dataset(files, SCHEMA))
         told: pa.Table = db.sql(

@@ -225,6 +225,69 @@ def test_the_inside_opens_no_file_and_reads_no_clock() -> None:
     assert found == []
 
 
+GOES_OUT = frozenset(
+    {
+        "aiohttp", "apprise", "ftplib", "http.client", "httpcore", "httpx", "imaplib", "nntplib", "poplib", "requests",
+        "smtplib", "socket", "telnetlib", "urllib.request", "urllib3", "xmlrpc.client",
+    }
+)  # fmt: skip
+GOES_OUT_UNDER_THE_GUARD = {
+    "runs/outbound.py": {"httpcore", "httpx", "socket"},  # the guard itself
+    "runs/outbound_watch.py": {"socket"},  # its account of what libraries do
+    "runs/notices_apprise.py": {"apprise"},  # held by that account
+    "feeds/pull_http.py": {"httpx"},  # over a transport that is handed in
+    "runs/pull_out.py": {"httpx"},  # which is this one, of the guard's connections
+    "store/lease.py": {"socket"},  # the machine's own name
+}
+"""Who may know a library that connects, and what for: whatever goes out has passed `runs.outbound`."""
+CONNECTS = frozenset({"PyJWKClient", "create_connection", "open_connection", "urlopen", "urlretrieve"})
+
+
+def known_libraries(tree: ast.Module) -> Iterator[str]:
+    """Names of modules that are imported, as far as they are of those that connect."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                told = [name.name for name in names]
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                told = [module, *(f"{module}.{name.name}" for name in names)]
+            case _:
+                continue
+        for name in told:
+            yield from (known for known in GOES_OUT if name == known or name.startswith(known + "."))
+
+
+@pytest.mark.parametrize(
+    "code", ["import httpx", "from urllib import request", "import urllib.request as u", "from smtplib import SMTP"]
+)
+def test_the_search_for_what_goes_out_finds(code: str) -> None:
+    assert list(known_libraries(ast.parse(code)))
+
+
+def test_nothing_goes_out_but_under_the_guard() -> None:
+    found: dict[str, set[str]] = {}
+    for path in modules(PACKAGES):
+        tree, name = ast.parse(path.read_text(encoding="utf-8")), path.relative_to(ROOT).as_posix()
+        told = {*known_libraries(tree)}
+        told |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in CONNECTS}
+        told |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in CONNECTS}
+        if told:
+            found[name] = told
+    assert found == GOES_OUT_UNDER_THE_GUARD
+
+
+def test_no_client_is_made_without_a_transport_of_the_guard() -> None:
+    made = {
+        f"{path.relative_to(ROOT)}:{node.lineno}": {keyword.arg for keyword in node.keywords}
+        for path in modules(PACKAGES)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("httpx.") and node.func.attr[:1].isupper()
+        and node.func.attr not in {"ConnectError", "Response"}
+    }  # fmt: skip
+    assert len(made) == 2
+    assert {where for where, given in made.items() if not {"transport", "trust_env"} <= given} == set()
+
+
 def test_no_module_is_longer_than_a_person_reads_at_once() -> None:
     lengths = {
         path.relative_to(ROOT): path.read_text(encoding="utf-8").count("\n")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from feeds.pull_timing import Timing
+from runs.outbound import Resolver, looked_up
 from runs.progress import Silent
 from runs.pull import FeedPull, Job, Pulled, pull
+from runs.pull_out import WayOut
+from runs.settings import OutboundSettings
 from tests.feeds.bundle_maker import FILES, make_bundle
 from tests.feeds.stand_in import KEY, SID, Clock, StandIn
 from tests.feeds.track_builders import amap_point, baidu_point
@@ -39,6 +43,16 @@ VEHICLES = FILES["vehicles.csv"].splitlines()[0] + "\n" + "".join(
 )  # fmt: skip
 SESSIONS = FILES["sessions.csv"].splitlines()[0] + "\n"
 EXAMS = FILES["exams.csv"].splitlines()[0] + "\n"
+
+
+LOOPBACK = OutboundSettings(enabled=True, allow=("127.0.0.1",))
+"""Where the stand-ins of providers are."""
+
+
+def way_out(*allow: str, resolve: Resolver = looked_up) -> WayOut:
+    """The way out that the settings leave; without a word, to the loopback."""
+    settings = OutboundSettings(enabled=True, allow=allow) if allow else LOOPBACK
+    return WayOut.of(settings, resolve)
 
 
 def live_bundle(folder: Path, vehicles: str = VEHICLES) -> Path:
@@ -71,6 +85,7 @@ class Live:
     clock: Clock
     sources: Path
     feeds: tuple[str, str] = ("gaode", "yingyan")
+    out: WayOut = field(default_factory=way_out)
 
     def settings(self, feed: str = "", **changes: Any) -> None:
         """Write the sources file, small pages; `changes` go into the table of one feed (None takes a key out)."""
@@ -90,9 +105,16 @@ class Live:
         key_file.write_text(KEY + "\n", encoding="utf-8")
         key_file.chmod(0o600)
 
+    @property
+    def allowing(self) -> Path:
+        """A settings file that lets the program go to the stand-ins."""
+        path = self.sources.with_name("trajaudit.toml")
+        path.write_text('[outbound]\nenabled = true\nallow = ["127.0.0.1"]\n', encoding="utf-8")
+        return path
+
     def pull(self, *feeds: str, again: bool = False, day: date = DAY) -> Pulled:
         job = Job(self.bundle, day, self.sources, feeds, again)
-        return pull(job, Silent(), self.timing())
+        return pull(job, Silent(), self.out, self.timing())
 
     def timing(self) -> Timing:
         return Timing(self.clock.now, self.clock.now, waits=self.clock.wait, jitter=lambda: 0.0)
@@ -104,7 +126,7 @@ class Live:
 
 
 def _toml(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
 
 
 def feed_of(pulled: Pulled, name: str) -> FeedPull:

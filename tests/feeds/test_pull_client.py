@@ -25,6 +25,7 @@ from feeds.pull_quota import Quota, QuotaSpent
 from feeds.pull_settings import SETTINGS, Secret, Source
 from feeds.pull_timing import Timing
 from geo.datum import Datum
+from tests.feeds.pulling import way_out
 from tests.feeds.stand_in import Clock, Reply, StandIn, serving
 from tests.feeds.track_builders import amap_page, baidu_page
 
@@ -97,9 +98,14 @@ def test_a_count_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the exchange
 
 
+def client(asked: Source, timing: Timing | None = None, allow: tuple[str, ...] = ("127.0.0.1",)) -> Http:
+    """Connections to a stand-in on the loopback, under the guard."""
+    return Http(asked, timing or Timing(), way_out(*allow).transport(asked))
+
+
 def trouble(tmp_path: Path, reply: Reply, **changes: object) -> NoAnswer:
     provider = StandIn(always={"": reply})
-    with serving(provider), Http(source(tmp_path, **changes), Timing()) as http:
+    with serving(provider), client(source(tmp_path, **changes)) as http:
         with pytest.raises(NoAnswer) as error:
             http.get(f"{provider.address}/x?key={KEY}")
         return error.value
@@ -125,7 +131,7 @@ def test_what_is_raised_has_no_address_in_it_and_none_behind_it(tmp_path: Path, 
 
 
 def test_nobody_listening_is_told_as_no_connection(tmp_path: Path) -> None:
-    with Http(source(tmp_path), Timing()) as http, pytest.raises(NoAnswer, match="no connection") as error:
+    with client(source(tmp_path)) as http, pytest.raises(NoAnswer, match="no connection") as error:
         http.get(f"http://127.0.0.1:1/x?key={KEY}")
     assert (error.value.retryable, error.value.reached, error.value.__context__) == (True, False, None)
 
@@ -139,7 +145,7 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_cut_off(tmp_path: Path) -
 def test_the_http_librarys_own_log_has_no_query(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     provider = StandIn(always={"": Reply({"errcode": 10000})})
-    with serving(provider), Http(source(tmp_path), Timing()) as http:
+    with serving(provider), client(source(tmp_path)) as http:
         assert http.get(f"{provider.address}/x?key={KEY}") == (200, b'{"errcode": 10000}')
     assert f"GET {provider.address}/x" in caplog.text
     assert KEY not in caplog.text
@@ -148,7 +154,7 @@ def test_the_http_librarys_own_log_has_no_query(tmp_path: Path, caplog: pytest.L
 def test_the_environments_proxies_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     provider = StandIn(always={"": Reply(b"{}")})
-    with serving(provider), Http(source(tmp_path), Timing()) as http:
+    with serving(provider), client(source(tmp_path)) as http:
         assert http.get(f"{provider.address}/x")[0] == 200
 
 
@@ -156,11 +162,13 @@ def test_a_certificate_of_nobody_we_trust_is_refused_unless_the_settings_name_it
     certificate = Path(__file__).with_name("loopback.pem")
     provider = StandIn(always={"": Reply(b"{}")})
     with serving(provider, certificate):
-        with Http(source(tmp_path), Timing()) as http, pytest.raises(NoAnswer, match="not trusted") as error:
+        with client(source(tmp_path)) as http, pytest.raises(NoAnswer, match="not trusted") as error:
             http.get(f"{provider.address}/x?key={KEY}")
         assert not error.value.retryable
         assert not provider.requests
-        with Http(replace(source(tmp_path), ca_file=certificate), Timing()) as http:
+        port = provider.address.rpartition(":")[2]
+        trusting = replace(source(tmp_path), ca_file=certificate)
+        with client(trusting, allow=("127.0.0.1", f"localhost:{port}")) as http:
             assert http.get(f"{provider.address}/x") == (200, b"{}")
             with pytest.raises(NoAnswer, match="not trusted"):  # the certificate is for 127.0.0.1
                 http.get(f"{provider.address}/x".replace("127.0.0.1", "localhost"))
@@ -170,7 +178,7 @@ def test_an_answer_that_drips_is_cut_off(tmp_path: Path) -> None:
     seconds = count()
     each_look_a_second_later = Timing(tick_s=lambda: float(next(seconds)))
     provider = StandIn(always={"": Reply(b"{" + b" " * 500, drip=True)})
-    with serving(provider), Http(source(tmp_path, timeout_s=0.5), each_look_a_second_later) as http:
+    with serving(provider), client(source(tmp_path, timeout_s=0.5), each_look_a_second_later) as http:
         with pytest.raises(NoAnswer, match="an answer that took over 6 s") as error:
             http.get(f"{provider.address}/x")
         provider.stop.set()

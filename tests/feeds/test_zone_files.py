@@ -6,16 +6,20 @@ import gzip
 import json
 import math
 import shutil
+import time
 import warnings
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pyogrio
 import pyproj
 import pytest
 import shapely
+from pyogrio.errors import DataSourceError
 from shapely.geometry import shape
 
 from feeds.faults import Fault
@@ -23,6 +27,7 @@ from feeds.ledger import Ledger
 from feeds.zone_files import read_zones
 from geo.datum import Datum, from_wgs84
 from tests.feeds.bundle_maker import FAR, HOLE, ROUTE, SQUARE, collection, ground, route, site, write
+from tests.notices.receiver import trapping
 from zones.zone import Zone, ZoneKind
 
 GOOD = (ground(), route(), site())
@@ -407,6 +412,7 @@ def test_a_bad_placemark_is_told_with_its_zone(tmp_path: Path, shapes: str, mess
         ("zones.kml", "<gpx/>"),
         ("zones.kml", ""),
         ("zones.gpkg", b"SQLite format 3\x00 but not really"),
+        ("zones.gpkg", b"<OGRVRTDataSource></OGRVRTDataSource>"),
         ("zones.gpkg", b""),
     ],
 )
@@ -464,3 +470,35 @@ def test_a_copied_real_multipolygon_file_is_read(tmp_path: Path, real_data: Path
     assert {fault.row for fault in faults} == {n + 1 for n in bad}
     for zone in found:
         assert zone.geometry.equals(shape(root["features"][int(zone.zone_id[1:])]["geometry"]))
+
+
+LEADS_ELSEWHERE = (
+    (
+        '<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>/vsicurl/{url}</SrcDataSource></OGRVRTLayer>'
+        "</OGRVRTDataSource>"
+    ),
+    "<OGRWFSDataSource><URL>{url}</URL></OGRWFSDataSource>",
+)
+"""Texts with which GDAL itself fetches what they name, whatever the file is called."""
+
+
+@pytest.mark.parametrize("text", LEADS_ELSEWHERE, ids=["vrt", "wfs"])
+def test_a_file_that_is_no_geopackage_or_shapefile_sends_gdal_nowhere(tmp_path: Path, text: str) -> None:
+    with trapping() as trap:
+        told = text.format(url=f"http://127.0.0.1:{trap.port}/a.json").encode()
+        save(tmp_path, "shp", frame(Datum.WGS84))
+        (tmp_path / "zones_polygon.shp").write_bytes(told)
+        assert [str(f).partition(";")[0] for f in zones_of(tmp_path)[1]] == [
+            "zones_polygon.shp: cannot be read, expected a Shapefile. Save it again."
+        ]
+        for path in tmp_path.iterdir():
+            path.unlink()
+        (tmp_path / "zones.gpkg").write_bytes(told)
+        (fault,) = zones_of(tmp_path)[1]
+        assert (fault.file, fault.code) == ("zones.gpkg", "unreadable-file")
+        assert trap.touched == []
+        with suppress(DataSourceError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pyogrio.read_info(tmp_path / "zones.gpkg")  # as GDAL does by itself
+        time.sleep(0.2)
+        assert trap.touched

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from runs.night_desk import Desk
 from runs.nightly import Nightly, Order, nightly
 from runs.open_store import opened
-from runs.settings import LogSettings, NightlySettings, Settings, StoreSettings
+from runs.settings import LogSettings, NightlySettings, OutboundSettings, Settings, StoreSettings
 from store import access_log
 from store.access_log import Tip
 from store.check import NEW_FILE, ORPHAN, Trouble, check
@@ -83,6 +83,7 @@ class Told:
                 database_wait_s=self.wait_s,
                 sources=None if self.sources is None else Path(self.sources),
             ),
+            outbound=OutboundSettings(enabled=self.sources is not None, allow=("127.0.0.1",)),
             log=LogSettings(heads=None if self.heads is None else Path(self.heads)),
         )
 

@@ -135,6 +135,22 @@ def test_a_provider_that_is_away_costs_its_own_cars_until_it_is_back(
         assert faults_of(place) == []
 
 
+def test_a_provider_that_the_settings_do_not_allow_costs_its_own_cars_and_the_night_says_what_to_set(
+    places: Places, tmp_path: Path, provider: StandIn
+) -> None:
+    elsewhere = provider.address.replace("127.0.0.1", "localhost")
+    with places("sqlite") as place:
+        told = Told.at(place, bundle=str(bundle(tmp_path / "city")), sources=str(sources(tmp_path, elsewhere)))
+        (night,) = run(told).nights
+        assert (night.state, night.delayed, provider.requests) == ("degraded", {"amap": len(AWAY)}, [])
+        assert night.trouble["feed:amap"] == ["refused"]
+        (line,) = night.trouble["pull"]
+        assert f'allow = ["{elsewhere.removeprefix("http://")}"]' in line
+        assert {rule for car, rule, _ in findings(place) if car in AWAY} == set()
+        assert {car for car, _, reason in unanswered(place) if reason == "provider-error"} == set(AWAY)
+        assert {car for car, _, _ in findings(place)} & set(OTHERS)
+
+
 @pytest.mark.parametrize("dialect", SQLITE_AND_SLOWLY_THE_OTHER)
 def test_tracks_that_somebody_brings_by_themselves_make_up_for_the_provider(
     places: Places, tmp_path: Path, dialect: str

@@ -14,6 +14,8 @@ LOOPBACK_FORMS = (
     "[::127.0.0.1]", "[64:ff9b::127.0.0.1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[2001:0:7f00:1::]",
     "[::ffff:0:127.0.0.1]", "[2001:db8::5efe:127.0.0.1]", "[2a00::5efe:7f00:1]", "[::1%25lo]", "[::1%lo]", "[fe80::1]",
     "[::1].", "::1", "[::1", "[127.0.0.1]", "[[::1]]", "localhost", "LOCALHOST", "localhost.", "ⓛocalhost",
+    "0x7f.0x0.0x0.0x1", "127.000.000.001", "127.0.0.1%0d%0aX", "127.0.0.1%23", "127.0.0.1\\x", "[::ffff:7f00:1%25lo]",
+    "[0000::1]", "[::ffff:0x7f.1]", "[::1]\r\nx", "[64:ff9b::7f00:1%25lo]", "[2002:7f00:0001::1]", "[fe80::1%25lo]",
     "ｌｏｃａｌｈｏｓｔ", "local\u00adhost", "localhost\u200b", "loc%61lhost", "localhost..", ".localhost",
 )  # fmt: skip
 CLOSED = (
@@ -75,6 +77,11 @@ def payloads(port: int) -> list[str]:
     out += [f"{scheme}://127.0.0.1:{port}/x" for scheme in SCHEMES if scheme.isalpha() or "+" in scheme]
     out += [f"{scheme}127.0.0.1:{port}/x" for scheme in SCHEMES if not scheme.isalpha() and "+" not in scheme]
     return out
+
+
+def widest(port: int) -> tuple[str, ...]:
+    """All that can be allowed without naming a closed network."""
+    return ("*", f"*:{port}", "0.0.0.0/0", "2000::/3", f"0.0.0.0/0:{port}")
 
 
 def stub(name: str, _port: int) -> list[str]:

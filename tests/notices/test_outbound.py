@@ -24,7 +24,7 @@ from runs.addresses import OutboundRefused, is_public, parse_entry
 from runs.outbound import Exchange, Guard, Guarded, NotReached, Resolver, looked_up
 from runs.outbound_watch import watched
 from runs.settings import OutboundSettings, read_settings
-from tests.notices.hostile import payloads, stub
+from tests.notices.hostile import payloads, stub, widest
 from tests.notices.receiver import receiving, trapping
 
 
@@ -32,11 +32,6 @@ def exchange(*allow: str, resolve: Resolver = looked_up, enabled: bool = True, *
     told = {"timeout_s": 0.5, "total_s": 1.0} | more
     settings = OutboundSettings(enabled=enabled, allow=allow, **told)  # type: ignore[arg-type]
     return Exchange(Guard.of(settings, resolve), settings)
-
-
-def widest(port: int) -> tuple[str, ...]:
-    """All that can be allowed without naming a closed network."""
-    return ("*", f"*:{port}", "0.0.0.0/0", "2000::/3", f"0.0.0.0/0:{port}")
 
 
 def test_no_hostile_address_gets_a_packet() -> None:

@@ -23,7 +23,20 @@ from feeds.track_feed import FeedConfig, open_track_feed
 from geo.datum import Datum
 from runs.progress import Silent
 from runs.pull import Job, pull
-from tests.feeds.pulling import DAY, NEXT_NOON_S, VEHICLES, Live, city_providers, codes, feed_of, live_bundle, points_of
+from runs.pull_out import WayOut
+from runs.settings import OutboundSettings
+from tests.feeds.pulling import (
+    DAY,
+    NEXT_NOON_S,
+    VEHICLES,
+    Live,
+    city_providers,
+    codes,
+    feed_of,
+    live_bundle,
+    points_of,
+    way_out,
+)
 from tests.feeds.stand_in import KEY, SK, Clock, Reply, StandIn, serving
 from tests.feeds.track_builders import CHINA, amap_page, amap_point
 from tests.runs.conftest import Run, copy_city, findings, run_record, trajaudit
@@ -449,7 +462,7 @@ def test_a_pull_that_is_killed_leaves_every_car_it_did_not_reach_marked(live: Li
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pull(Job(live.bundle, DAY, live.sources), Killed(), live.timing())
+        pull(Job(live.bundle, DAY, live.sources), Killed(), live.out, live.timing())
     assert not live.amap.requests
     assert broken(live, "gaode") == {"501": "provider-error", "502": "provider-error"}
     assert broken(live, "yingyan") == {"B4": "provider-error", "川A3学": "provider-error"}
@@ -464,7 +477,7 @@ def test_once_stopped_a_pull_asks_for_no_further_car(live: Live) -> None:
         def stage(self, name: str, total: int) -> None:
             timing.stopped.set()
 
-    pulled = pull(Job(live.bundle, DAY, live.sources), Stopping(), timing)
+    pulled = pull(Job(live.bundle, DAY, live.sources), Stopping(), live.out, timing)
     assert codes(feed_of(pulled, "gaode")) == {"501": "stopped", "502": "stopped"}
     assert not live.amap.requests + live.baidu.requests
 
@@ -499,6 +512,97 @@ def test_a_terminal_that_is_no_file_name_is_refused_and_the_others_come(live: Li
     assert name not in live.amap.asked
     assert all(page.startswith("502.") for page in live.pages("gaode"))
     assert not list(tmp_path.rglob("*escape*"))
+
+
+# ---------------------------------------------------------------- where nothing may be sent
+
+
+def test_out_of_the_box_no_provider_is_asked_and_the_command_says_what_to_set(live: Live) -> None:
+    arguments = ("pull", live.bundle, "--date", DAY.isoformat(), "--sources", live.sources)
+    answer = trajaudit(*arguments, "--quiet")
+    place = live.amap.address.removeprefix("http://")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.splitlines()[0] == (
+        "sources.toml, field feeds.gaode.base_url: may not be asked: nothing goes out: outbound.enabled is not set. "
+        f'The settings (--settings) must say in [outbound]: enabled = true and allow = ["{place}"].'
+    )
+    assert len(answer.err.splitlines()) == 2
+    assert not live.amap.requests + live.baidu.requests
+    told = {"TRAJAUDIT_OUTBOUND__ENABLED": "true", "TRAJAUDIT_OUTBOUND__ALLOW": place}
+    only_one = trajaudit(*arguments, "--feed", "gaode", "--quiet", env=told)
+    assert (only_one.code, only_one.err) == (0, ""), "the environment alone will do"
+
+
+def test_a_car_of_a_provider_that_may_not_be_asked_is_not_accused_of_silence(live: Live, tmp_path: Path) -> None:
+    session = "L1,V1,P1,T1,2,G1,2026-03-18T12:00:00+08:00,2026-03-18T13:00:00+08:00\n"
+    with (live.bundle / "sessions.csv").open("a", encoding="utf-8") as file:
+        file.write(session)
+    live.out = WayOut.of(OutboundSettings())
+    assert live.pull().is_refused
+    assert broken(live, "gaode") == {"501": "provider-error", "502": "provider-error"}
+    answer = trajaudit("audit", live.bundle, "--date", DAY.isoformat(), "--out", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    assert "V1" not in {finding["vehicle_id"] for finding in findings(tmp_path / "out")}
+
+
+def test_a_provider_that_may_not_be_asked_delays_nobody_else_and_is_not_tried_again(live: Live) -> None:
+    live.out = way_out(live.baidu.address.removeprefix("http://"))
+    pulled = live.pull()
+    gaode, yingyan = feed_of(pulled, "gaode"), feed_of(pulled, "yingyan")
+    assert codes(gaode) == {"501": "refused", "502": "refused"}
+    assert gaode.failures[0].message.endswith("is in no network of outbound.allow: an administrator may add it")
+    assert (gaode.queries, live.amap.requests) == (0, [])
+    assert max(live.clock.waited) < 0.3, "queries keep their distance; nothing is waited for before another try"
+    assert (yingyan.pulled, codes(yingyan)) == (2, {})
+    assert [str(fault).partition(":")[0] for fault in pulled.refusals] == ["sources.toml, field feeds.gaode.base_url"]
+    assert not pulled.is_refused
+    live.out = way_out()
+    assert live.pull().is_complete
+
+
+def test_what_is_there_already_needs_no_way_out(live: Live) -> None:
+    live.pull()
+    live.out = WayOut.of(OutboundSettings())
+    pulled = live.pull()
+    assert pulled.is_complete
+    assert pulled.refusals == ()
+
+
+def test_no_name_that_is_not_listed_is_even_looked_up(live: Live) -> None:
+    asked: list[str] = []
+
+    def resolve(name: str, _port: int) -> list[str]:
+        asked.append(name)
+        return ["127.0.0.1"]
+
+    live.settings("gaode", base_url="https://tsapi.amap.com/v1/track")
+    live.out = way_out("yingyan.baidu.com", resolve=resolve)
+    (refusal,) = live.pull("gaode").refusals
+    assert "tsapi.amap.com:443 is not in outbound.allow" in str(refusal)
+    assert refusal.hint == 'The settings (--settings) must say in [outbound]: allow = ["tsapi.amap.com:443"].'
+    assert asked == []
+
+
+def test_keys_go_to_no_public_address_in_clear(live: Live) -> None:
+    live.settings("gaode", base_url="http://tsapi.amap.com/v1/track")
+    live.out = way_out("tsapi.amap.com:80", resolve=lambda _name, _port: ["93.184.216.34"])
+    gaode = feed_of(live.pull("gaode"), "gaode")
+    assert codes(gaode) == {"501": "refused", "502": "refused"}
+    assert gaode.failures[0].message == "tsapi.amap.com:80 is on the public internet, which takes https"
+    assert gaode.queries <= 1
+
+
+def test_the_settings_own_authorities_are_trusted_where_the_source_names_none(live: Live, tmp_path: Path) -> None:
+    certificate = Path(__file__).parents[1] / "feeds" / "loopback.pem"
+    amap = StandIn(live.amap.tracks)
+    with serving(amap, certificate):
+        live.settings("gaode", base_url=f"{amap.address}/v1/track", attempts=1)
+        assert "not trusted" in feed_of(live.pull("gaode"), "gaode").failures[0].message
+        live.out = WayOut.of(OutboundSettings(enabled=True, allow=("127.0.0.1",), ca_file=certificate))
+        assert live.pull("gaode").is_complete
+    live.out = WayOut.of(OutboundSettings(enabled=True, allow=("127.0.0.1",), ca_file=tmp_path / "none.pem"))
+    with pytest.raises(UnusableInput, match=r"outbound\.ca_file: cannot be read"):
+        live.pull("gaode")
 
 
 # ---------------------------------------------------------------- the key
@@ -537,6 +641,7 @@ def test_the_command_tells_what_failed_and_never_the_key(live: Live) -> None:
     live.amap.always["501"] = Reply(b"", 500)
     live.settings(attempts=1)
     arguments = ("pull", live.bundle, "--date", DAY.isoformat(), "--sources", live.sources, "--lang", "en")
+    arguments += ("--settings", live.allowing)
     answer = trajaudit(*arguments)
     assert answer.code == 4, answer.err
     assert "gaode, V1, 501: unreachable: HTTP 500" in answer.err
