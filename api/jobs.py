@@ -1,7 +1,7 @@
 """Jobs over HTTP: how far long work is, as it is asked for or as it happens, and what came of it.
 
-A job is known to the server that started it, until that ends. Whoever may run the nightly sees every nightly; a trial
-is seen by whoever started it, while he has the same roles, since its result is what he may see.
+A job is known to every process of the server that started it, until that ends. Whoever may run the nightly sees every
+nightly; a trial is seen by whoever started it, while he has the same roles, since its result is what he may see.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ def router() -> APIRouter:
         """
         platform, seen = platform_of(request), last
         while True:
+            asked = platform.jobs.get(asked.job_id) or asked  # one of another process stands as it did when it was got
             for told in asked.told_after(seen):
                 seen = told.number
                 data = view(platform, asked).model_dump(mode="json") if told.name == END else told.data

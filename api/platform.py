@@ -10,6 +10,7 @@ from fastapi import Request
 
 from api.limits import Limits
 from api.tokens import Tokens
+from runs.job_board import Board
 from runs.jobs import Jobs
 from runs.night_maps import NightMaps
 from runs.settings import Settings
@@ -21,13 +22,15 @@ from trajectories.clock import LocalTime
 class Platform:
     """The server's side of a request. `secret`: 32 random bytes that cursors and the like are signed with.
 
-    `tiles`: the client that fetches tiles, made when the first one is asked for.
+    `shared`: a folder of this server's processes, where there are several. `tiles`: the client that fetches tiles,
+    made when the first one is asked for.
     """
 
     store: Store
     settings: Settings
     secret: bytes
     settings_file: Path | None = None
+    shared: Path | None = None
     local: LocalTime = field(init=False)
     limits: Limits = field(init=False)
     tokens: Tokens = field(init=False)
@@ -40,7 +43,7 @@ class Platform:
         self.local = LocalTime(self.settings.nightly.timezone)
         self.limits = Limits(self.settings)
         self.tokens = Tokens(self.settings.identity)
-        self.jobs = Jobs(self.store.clock)
+        self.jobs = Jobs(self.store.clock, None if self.shared is None else Board(self.shared / "jobs"))
         self.maps = NightMaps(self.store, self.settings)
 
 

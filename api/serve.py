@@ -9,7 +9,6 @@ import ipaddress
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,9 +20,10 @@ from sqlalchemy import func, select
 
 from api.app import create_app
 from api.logs import LOG_CONFIG
-from api.metrics import SHARED
+from api.metrics import SHARED as SHARED_METRICS
 from api.platform import Platform
 from feeds.faults import Fault, UnusableInput
+from runs.job_board import shared_folder
 from runs.open_store import opened
 from runs.settings import SETTINGS_VARIABLE, Settings, read_settings
 from runs.words import say
@@ -35,6 +35,8 @@ from store.tables.nights import Night
 
 KEY_FILE = "server.key"
 """In the store's folder, mode 0600, not in backups: without it cursors that were handed out end, and nothing else."""
+SHARED_FOLDER = "TRAJAUDIT_SERVER_FOLDER"
+"""Names the folder of a server's processes to them, where there are several."""
 MOST_HEAD_BYTES = 64 << 10
 SLOWEST_START_S = 60
 """A worker that says nothing for so long is replaced; uvicorn's 5 s are less than a start takes on a busy machine."""
@@ -52,9 +54,12 @@ def run(host: str, port: int, workers: int, path: Path | None, lang: str, quiet:
             say("Serving on {address}. Stop with Ctrl-C.", lang).format(address=f"{scheme}://{_shown(host)}:{port}")
         )
     signal.signal(signal.SIGTERM, _stopped)  # uvicorn hands the signal on once it has ended
-    with tempfile.TemporaryDirectory(prefix="trajaudit-metrics-") as folder:
+    with shared_folder() as folder:
         if workers > 1:
-            os.environ[SHARED] = folder
+            os.environ[SHARED_FOLDER] = str(folder)
+            metrics = folder / "metrics"
+            metrics.mkdir()
+            os.environ[SHARED_METRICS] = str(metrics)
         uvicorn.run("api.serve:application", **options(settings, host, port, workers))
 
 
@@ -87,9 +92,10 @@ def options(settings: Settings, host: str, port: int, workers: int) -> dict[str,
 def application() -> FastAPI:
     """Return the application of one process."""
     settings = read_settings()
-    named = os.environ.get(SETTINGS_VARIABLE)
+    named, shared = (os.environ.get(name) for name in (SETTINGS_VARIABLE, SHARED_FOLDER))
     store = opened(settings)
-    return create_app(Platform(store, settings, server_key(store), None if named is None else Path(named)))
+    file, folder = (None if told is None else Path(told) for told in (named, shared))
+    return create_app(Platform(store, settings, server_key(store), file, folder))
 
 
 def server_key(store: Store) -> bytes:

@@ -1,7 +1,8 @@
 """Long work that somebody asked the server for: each job is a process of its own, and tells how far it is.
 
-What is told is kept in the server's memory: a job is known until `KEPT` others have ended after it, or the server ends.
-A server that ends stops its jobs; a nightly that was stopped is taken up by the next one, as after any other kill.
+A job is known until `KEPT` others have ended after it, or the server ends; to every process of the server, by its board
+(`runs.job_board`). A server that ends stops its jobs; a nightly that was stopped is taken up by the next one, as after
+any other kill.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -21,11 +23,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-from cases.roles import Actor
+from cases.roles import Actor, Grant, Role
 from feeds.faults import UnusableInput
+from runs.job_board import Board
 from runs.progress import Progress
 from store.engine import StoreRefused
-from store.lease import LeaseLost, LeaseTaken
+from store.lease import LeaseLost, LeaseTaken, is_dead, this_process
 
 KEPT = 50
 MOST_TOLD_A_SECOND = 4
@@ -106,47 +109,98 @@ class Job:
         self.result, self.trouble, self.ended_ms, self.state = result, trouble, at_ms, state
         self.tell(END, {"state": str(state)})
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it JSON-ready, for another process."""
+        with self._lock:
+            told = [[t.number, t.name, t.data] for t in self._told.values()]
+        grants = [
+            [str(g.role), None if g.districts is None else sorted(g.districts), g.school_id] for g in self.owner.grants
+        ]
+        return {
+            "job_id": self.job_id, "kind": self.kind, "service_date": self.service_date.isoformat(),
+            "owner": [self.owner.name, grants], "started_ms": self.started_ms, "state": str(self.state),
+            "ended_ms": self.ended_ms, "result": self.result, "trouble": self.trouble, "told": told,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Job:
+        """Return what `as_json` told."""
+        name, grants = told["owner"]
+        held = (
+            Grant(Role(role), None if districts is None else frozenset(districts), school)
+            for role, districts, school in grants
+        )
+        trouble = None if told["trouble"] is None else (told["trouble"][0], tuple(told["trouble"][1]))
+        events = {number: Told(number, name, data) for number, name, data in told["told"]}
+        return cls(
+            told["job_id"], told["kind"], date.fromisoformat(told["service_date"]), Actor(name, tuple(held)),
+            told["started_ms"], JobState(told["state"]), told["ended_ms"], told["result"], trouble, events,
+            max(events, default=0),
+        )  # fmt: skip
+
 
 class Jobs:
-    """The jobs of a server."""
+    """The jobs of one process of a server. `board`: where those of the other processes are told, if there are any."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+    def __init__(self, clock: Callable[[], int], board: Board | None = None) -> None:
         """Begin without any."""
-        self._clock = clock
+        self._clock, self._board = clock, board
         self._jobs: dict[str, Job] = {}
         self._processes: dict[str, BaseProcess] = {}
         self._lock = threading.Lock()
 
     def start(self, kind: str, service_date: date, owner: Actor, task: Task, most: int = 1) -> Job:
         """Start a job; raises `TooMany` where `most` of its kind run already."""
-        with self._lock:
-            running = self._running(kind)
+        with self._lock, nullcontext() if self._board is None else self._board.locked():
+            running = [job for job in self._known() if job.kind == kind and not job.is_over]
             if len(running) >= most:
                 raise TooMany(running[0])
             self._forget()
             job = Job(f"J{secrets.token_hex(10)}", kind, service_date, owner, self._clock())
             process, pipe = _started(task, job.job_id)
             self._jobs[job.job_id], self._processes[job.job_id] = job, process
+            self._post(job)
         threading.Thread(target=self._listen, args=(job, process, pipe), name=job.job_id, daemon=True).start()
         return job
 
     def get(self, job_id: str) -> Job | None:
         """Return a job; None where it is not known, or no more."""
         with self._lock:
-            return self._jobs.get(job_id)
+            own = self._jobs.get(job_id)
+        return self._others(job_id) if own is None else own
 
     def running(self, kind: str) -> Job | None:
-        """Return a job of a kind that runs."""
+        """Return a job of a kind that runs, in whichever process."""
         with self._lock:
-            return next(iter(self._running(kind)), None)
+            return next((job for job in self._known() if job.kind == kind and not job.is_over), None)
 
     def n_running(self) -> int:
-        """Return how many jobs run."""
+        """Return how many jobs run, in all processes."""
         with self._lock:
-            return len(self._processes)
+            return sum(not job.is_over for job in self._known())
 
-    def _running(self, kind: str) -> list[Job]:
-        return [job for job in self._jobs.values() if job.kind == kind and not job.is_over]
+    def _known(self) -> list[Job]:
+        """Return the jobs of all processes, the longest known first."""
+        names = [] if self._board is None else self._board.ids()
+        others = [self._others(name) for name in names if name not in self._jobs]
+        found = [*self._jobs.values(), *(job for job in others if job is not None)]
+        return sorted(found, key=lambda job: job.started_ms)
+
+    def _others(self, job_id: str) -> Job | None:
+        """Return a job of another process; one whose process is no more has failed."""
+        told = None if self._board is None else self._board.read(job_id)
+        if told is None:
+            return None
+        job = Job.from_json(told)
+        if not job.is_over and is_dead(told["process"]):
+            words = "the server's process that ran it ended before it was done"
+            job.end(JobState.FAILED, self._clock(), trouble=("broke-off", (words,)))
+        return job
+
+    def _post(self, job: Job) -> None:
+        """Tell the other processes how a job stands."""
+        if self._board is not None:
+            self._board.post(job.job_id, {**job.as_json(), "process": this_process()})
 
     def stop(self) -> None:
         """Stop all that run."""
@@ -156,9 +210,11 @@ class Jobs:
             process.terminate()
 
     def _forget(self) -> None:
-        over = [job.job_id for job in self._jobs.values() if job.is_over]
+        over = [job.job_id for job in self._known() if job.is_over]
         for job_id in over[: max(0, len(over) - KEPT + 1)]:
-            del self._jobs[job_id]
+            self._jobs.pop(job_id, None)
+            if self._board is not None:
+                self._board.forget(job_id)
 
     def _listen(self, job: Job, process: BaseProcess, pipe: Connection) -> None:
         """Keep what a process tells until it has ended."""
@@ -170,6 +226,7 @@ class Jobs:
                     last = (name, data)
                 else:
                     job.tell(name, data)
+                    self._post(job)
         except (EOFError, OSError):
             pass
         pipe.close()
@@ -183,6 +240,7 @@ class Jobs:
             job.end(JobState.DONE, self._clock(), result=last[1])
         else:
             job.end(JobState(last[0]), self._clock(), trouble=last[1])
+        self._post(job)
         process.close()
 
 

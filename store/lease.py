@@ -65,7 +65,7 @@ def _began(pid: int) -> str:
         return ""
 
 
-def _is_dead(holder: str) -> bool:
+def is_dead(holder: str) -> bool:
     """Whether a holder was a process of this machine and is no more."""
     host, _, rest = holder.rpartition(":")[0].rpartition(":")
     began = holder.rpartition(":")[2]
@@ -86,7 +86,7 @@ def _take(session: Session, name: str, now_ms: int, ttl_ms: int) -> Held:
     if row is None:
         row = Lease(name=name, holder="", token=0, taken_ms=now_ms, expires_ms=0)
         session.add(row)
-    elif row.expires_ms > now_ms and not _is_dead(row.holder):
+    elif row.expires_ms > now_ms and not is_dead(row.holder):
         raise LeaseTaken(f"{name}: {row.holder} runs, and holds the lease for {(row.expires_ms - now_ms) // 1000} s")
     row.holder, row.token, row.taken_ms, row.expires_ms = this_process(), row.token + 1, now_ms, now_ms + ttl_ms
     session.flush()
@@ -96,7 +96,7 @@ def _take(session: Session, name: str, now_ms: int, ttl_ms: int) -> Held:
 def holder(session: Session, name: str, now_ms: int) -> str | None:
     """Return who holds a lease at a time; None where it is free to be taken."""
     row = session.get(Lease, name)
-    return None if row is None or row.expires_ms <= now_ms or _is_dead(row.holder) else row.holder
+    return None if row is None or row.expires_ms <= now_ms or is_dead(row.holder) else row.holder
 
 
 def check(session: Session, held: Held) -> None:

@@ -88,8 +88,11 @@ def serving(store: Path, *arguments: str, scheme: str = "http", **more: str) -> 
         yield made
     finally:
         if process.poll() is None:
-            process.kill()
-            process.communicate()
+            process.terminate()  # killed, it would leave its workers, and they hold its pipes
+            try:
+                process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 @pytest.fixture
@@ -372,5 +375,8 @@ def test_the_steps_of_the_dockerfile_work_in_a_plain_folder(tmp_path: Path) -> N
         assert server.stop()[0] == 0
     finally:
         if process.poll() is None:
-            process.kill()
-            process.communicate()
+            process.terminate()  # killed, it would leave its workers, and they hold its pipes
+            try:
+                process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
