@@ -61,7 +61,10 @@ def check_feed(
 ) -> FeedNight:
     """Return how well the feed's cars (a batch of them) fit the places under each hypothesis."""
     units = _units(motion, places, sessions, day, recipe)
-    looked = np.unique(np.concatenate([rows for rows, _ in units])) if units else np.zeros(0, np.intp)
+    is_looked_at = np.zeros(motion.fleet.n_fixes, np.bool_)
+    for rows, _ in units:
+        is_looked_at[rows] = True
+    looked = np.flatnonzero(is_looked_at)
     lon_deg, lat_deg = motion.fleet.lon_deg[looked], motion.fleet.lat_deg[looked]
     fits, centres = {}, {}
     for name, truly in hypotheses(declared).items():

@@ -17,7 +17,7 @@ from checkpoints.conflict import Conflict
 from checkpoints.positions import CheckedPassage
 from trajectories.clock import ServiceDay
 from trajectories.fleet import F8, I8, Track
-from trajectories.intervals import Intervals, intersect, intervals, subtract, total_ms
+from trajectories.intervals import Intervals, intersect, interval, intervals, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
 from trajectories.passes import PassSpread
 from trajectories.side_by_side import SideBySide
@@ -130,7 +130,7 @@ class VehicleDay:
     @property
     def whole(self) -> Intervals:
         """The whole service day."""
-        return intervals([(self.day.start_ms, self.day.end_ms)])
+        return interval(self.day.start_ms, self.day.end_ms)
 
     @cached_property
     def track(self) -> Track | None:
@@ -165,7 +165,7 @@ class VehicleDay:
         """When the car was seen: from first to last fix without the gaps."""
         if self.track is None:
             return NOTHING
-        return subtract(intervals([(int(self.track.t_ms[0]), int(self.track.t_ms[-1]) + 1)]), self.gaps)
+        return subtract(interval(int(self.track.t_ms[0]), int(self.track.t_ms[-1]) + 1), self.gaps)
 
     @cached_property
     def placed(self) -> Intervals:
@@ -221,6 +221,8 @@ class VehicleDay:
 
         None: outside every zone, where only permits that excuse anywhere count.
         """
+        if not self.permits:
+            return NOTHING
         return excused_during(self.permits, self.vehicle.vehicle_id, self.vehicle.school_id, zone_id)
 
     def approves(self, zone_ix: int, part: int | None = None) -> bool:
@@ -228,13 +230,9 @@ class VehicleDay:
         school_id = self.vehicle.school_id or ""
         return bool(self.places.approved_for(school_id, self.vehicle.vehicle_class, part)[zone_ix])
 
-    def approved_places(self, part: int | None = None) -> list[int]:
+    def approved_places(self, part: int | None = None) -> tuple[int, ...]:
         """Return the places approved for the car's school and class, and for a part or any, by index."""
-        school_id = self.vehicle.school_id or ""
-        found: list[int] = np.flatnonzero(
-            self.places.approved_for(school_id, self.vehicle.vehicle_class, part)
-        ).tolist()
-        return found
+        return self.places.approved_ixs(self.vehicle.school_id or "", self.vehicle.vehicle_class, part)
 
     def zone(self, zone_ix: int) -> Zone:
         """Return a place by its index."""

@@ -20,7 +20,7 @@ from audit.lesson import Lesson
 from audit.lessons import find_lessons
 from audit.registry import Rule
 from audit.training import find_trainings
-from trajectories.intervals import intersect, intervals, subtract, total_ms
+from trajectories.intervals import intersect, interval, intervals, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 from zones.register import Vehicle
@@ -189,7 +189,7 @@ def vehicle_day(analysis: Analysis | None, k: int | None, facts: Facts, vehicle_
 
 def session_record(day: VehicleDay, session: Session) -> SessionRecord:
     """Return how far the track confirms a session: its time without silence and without long untrained pieces."""
-    when = intervals([(session.start_ms, session.end_ms)])
+    when = interval(session.start_ms, session.end_ms)
     seen = intersect(when, day.seen)
     unseen_ms = total_ms(when) - total_ms(seen)
     idle = subtract(when, day.trained_time)

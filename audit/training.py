@@ -19,7 +19,7 @@ from numba import njit
 from audit.analysis import Analysis, Motion
 from trajectories.activity import Mask, Run, lap_runs, yard_runs
 from trajectories.fleet import F8, I8
-from trajectories.intervals import Intervals, close_gaps, intersect, intervals, ms_within, subtract
+from trajectories.intervals import Intervals, close_gaps, intersect, interval, intervals, ms_within, subtract
 from trajectories.minutes import MINUTE_MS, Minutes2D
 from trajectories.recipe import Recipe
 from trajectories.spans import Activity
@@ -77,7 +77,7 @@ class Training:
     @property
     def when(self) -> Intervals:
         """The stretch as an interval."""
-        return intervals([(self.start_ms, self.end_ms)])
+        return interval(self.start_ms, self.end_ms)
 
 
 def find_trainings(
@@ -161,7 +161,7 @@ def _on_route(
     here = intervals((s.start_ms, s.end_ms) for s in sessions if s.zone_id == places.zones[zone_ix].zone_id)
     out = []
     for pair in close_gaps(intervals((p.start_ms, p.end_ms) for p in pieces), _REJOIN_MS - 1).tolist():
-        drive = intervals([pair])
+        drive = interval(*pair)
         if not len(here) and pair[1] - pair[0] < _LEAST_ROUTE_MS:
             continue  # most are crossings
         alone = _driven(analysis, k, subtract(drive, here))
@@ -183,19 +183,20 @@ def _driven(analysis: Analysis, k: int, when: Intervals) -> Intervals:
     return intervals(out)
 
 
-def _busy(analysis: Analysis, k: int, lo: int, hi: int) -> list[tuple[int, int]]:
+def _busy(analysis: Analysis, k: int, lo: int, hi: int) -> list[list[int]]:
     """Return the runs of minutes in motion among lo..hi-1, joined over pauses of up to ten minutes.
 
     A minute or two of motion before or after a longer pause is arriving or leaving, not the lesson.
     """
-    return [(a, b) for a, b in _busy_runs(analysis.table.moving_s, k, lo, hi).tolist()]
+    out = np.empty((max(hi - lo, 0) // 2 + 1, 2), np.int64)  # an array that a kernel makes and gives back is dear
+    runs: list[list[int]] = out[: _busy_runs(analysis.table.moving_s, k, lo, hi, out)].tolist()
+    return runs
 
 
 @njit(cache=True, nogil=True)
-def _busy_runs(moving_s: Minutes2D, k: int, lo: int, hi: int) -> I8:
+def _busy_runs(moving_s: Minutes2D, k: int, lo: int, hi: int, out: I8) -> int:
     """The loop of `_busy`: a run is parts cut by pauses longer than parking takes; short ones at its ends go."""
-    out, n = np.empty((max(hi - lo, 0) // 2 + 1, 2), np.int64), 0
-    parts, n_parts = np.empty((max(hi - lo, 0) // 2 + 1, 2), np.int64), 0
+    parts, n_parts, n = np.empty(out.shape, np.int64), 0, 0
     for m in range(lo, hi + 1):
         active = m < hi and moving_s[k, m] >= _ACTIVE_S
         if n_parts and (m == hi or (active and m - parts[n_parts - 1, 1] > _PAUSE_MIN)):
@@ -213,7 +214,7 @@ def _busy_runs(moving_s: Minutes2D, k: int, lo: int, hi: int) -> I8:
         else:
             parts[n_parts, 0], parts[n_parts, 1] = m, m + 1
             n_parts += 1
-    return out[:n]
+    return n
 
 
 def _along(
@@ -255,7 +256,8 @@ def _along(
 def _driven_within_m(motion: Motion, pieces: list[_Piece], span: tuple[int, int]) -> float:
     """Return the metres driven during a time within a place (`pieces`: the visits); standing adds nothing."""
     columns = motion.fleet.t_ms, motion.east_m, motion.north_m, motion.ok, motion.moving
-    return sum(_driven_m(*columns, p.start, p.stop, *span) for p in pieces)
+    within = (p for p in pieces if p.start_ms < span[1] and p.end_ms > span[0])
+    return sum(_driven_m(*columns, p.start, p.stop, *span) for p in within)
 
 
 @njit(cache=True, nogil=True)
@@ -317,10 +319,8 @@ def _training(
     **measured: float,
 ) -> Training:
     lo, hi = (int(o) for o in analysis.motion.fleet.offsets[k : k + 2])
-    start, stop = np.searchsorted(analysis.motion.fleet.t_ms[lo:hi], span)
-    return Training(
-        activity, span[0], span[1], int(start), int(stop), zone_ix, p, path_m, declared=declared, **measured
-    )
+    start, stop = analysis.motion.fleet.t_ms[lo:hi].searchsorted(span).tolist()
+    return Training(activity, span[0], span[1], start, stop, zone_ix, p, path_m, declared=declared, **measured)
 
 
 def _weakest(*signs: tuple[float, tuple[float, float]]) -> float:

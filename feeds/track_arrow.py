@@ -86,7 +86,7 @@ def codes(column: Any, index_of: Callable[[str], int]) -> I4:
     table = np.array([*(index_of(text) if text else -1 for text in texts), -1], np.int32)
     indices = pc.cast(array.indices, pa.int32()) if array.indices.type != pa.int32() else array.indices
     places = values_of(indices, np.int32)
-    found: I4 = table[np.where(valid(indices), places, len(texts)) if indices.null_count else places]
+    found: I4 = table.take(np.where(valid(indices), places, len(texts)) if indices.null_count else places)
     return found
 
 

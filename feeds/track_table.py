@@ -42,7 +42,8 @@ class TrackTable:
         """Return the rows of a mask (n,); the terminal ids stay."""
         if rows.all():
             return self
-        return replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
+        kept = np.flatnonzero(rows)
+        return replace(self, **{name: getattr(self, name).take(kept) for name in COLUMNS})
 
     def over(self, terminal_ids: Sequence[str]) -> TrackTable:
         """Return the rows of these terminals, `terminal_ix` pointing into `terminal_ids`."""

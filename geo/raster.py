@@ -2,7 +2,7 @@
 
 A grid of square cells covers all shapes. A cell wholly in a shape answers by itself; a cell that the boundary may
 touch carries the few edges that decide, and each point there gets the exact test. The answer is that of testing
-every point against every shape.
+every point against every shape. Cells are kept in square blocks; a block without any shape takes no room.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from geo.columns import F8, I4, I8, filled, floats, sealed_f8, sealed_i4, sealed
 from geo.errors import ColumnError
 from geo.polygon import PolygonSet
 from geo.polyline import Polyline
-from geo.shape_kernels import cells_near_edges, cells_within, contains_rows, match_rows
+from geo.shape_kernels import BLOCK, cells_near_edges, cells_within, contains_rows, match_rows
 
 MOST_CELLS = 16_000_000
 _SLACK_M = 1e-6  # cells are taken this much larger, so that rounding puts no point into the wrong one
@@ -65,6 +65,7 @@ class ZoneRaster:
     lines: int
     cell_m: float
     _grid: _Grid
+    _block_first: I4
     _cell_start: I4
     _entry_shape: I4
     _entry_list: I4
@@ -108,7 +109,7 @@ class ZoneRaster:
         east, north = floats(east_m=east_m, north_m=north_m)
         g = self._grid
         grid = (g.west_m, g.south_m, g.cell_m, g.columns, g.rows)
-        entries = self._cell_start, self._entry_shape, self._entry_list
+        entries = self._block_first, self._cell_start, self._entry_shape, self._entry_list
 
         def fill(row_ix: I8, shape_ix: I4) -> int:
             lists = self._list_start, self._list_edge, self._edges
@@ -256,9 +257,10 @@ def _assembled(
     )
     list_edge = np.concatenate([nothing, *(e.list_edge + b for e, b in zip(entries, edge_base, strict=False))])
     list_length = np.concatenate([nothing, *(e.list_length for e in entries)])
+    block_first, cell, cells = _in_blocks(cell, grid)
     order = np.argsort(cell, kind="stable")
-    # In place and in i4: a grid of a city is the largest array here, and fresh memory is dear.
-    cell_start = np.zeros(grid.columns * grid.rows + 1, dtype=np.int32)
+    # In place and in i4: this is the largest array here, and fresh memory is dear.
+    cell_start = np.zeros(cells + 1, dtype=np.int32)
     used, per_cell = np.unique(cell, return_counts=True)
     cell_start[used + 1] = per_cell
     np.cumsum(cell_start, out=cell_start)
@@ -267,6 +269,7 @@ def _assembled(
         lines,
         grid.cell_m,
         grid,
+        sealed_i4(block_first),
         sealed_i4(cell_start),
         sealed_i4(shape[order]),
         sealed_i4(held[order]),
@@ -275,3 +278,18 @@ def _assembled(
         sealed_f8(np.vstack([np.empty((0, 4)), *edges])),
         sealed_f8(reach),
     )
+
+
+def _in_blocks(cell: I8, grid: _Grid) -> tuple[I8, I8, int]:
+    """The first cell of each block of the grid, the cells renumbered block by block, and how many numbers there are.
+
+    All blocks that are not used share the first numbers, at which nothing is.
+    """
+    across, up = -(-grid.columns // BLOCK), -(-grid.rows // BLOCK)
+    row, column = np.divmod(cell, max(grid.columns, 1))
+    block = (row // BLOCK) * across + column // BLOCK
+    used = np.unique(block)
+    block_first = np.zeros(across * up, dtype=np.int64)
+    block_first[used] = BLOCK * BLOCK * np.arange(1, used.size + 1)
+    renumbered = block_first[block] + (row % BLOCK) * BLOCK + column % BLOCK
+    return block_first, renumbered, BLOCK * BLOCK * (used.size + 1)

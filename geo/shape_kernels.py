@@ -17,6 +17,8 @@ from geo.columns import F8, I4, I8, Bool
 _CCW_BOUND = 3.3306690738754716e-16  # (3 + 16 eps) eps: Shewchuk 1997, orient2d stage A
 _SPLITTER = 134217729.0  # 2**27 + 1, Dekker 1971
 
+BLOCK = 32  # cells on a side of what the raster keeps or leaves out as one
+
 
 # ---------------------------------------------------------------- one point, one edge
 @njit(cache=True, nogil=True)
@@ -91,6 +93,13 @@ def _to_edge_m(px: float, py: float, ax: float, ay: float, bx: float, by: float)
     if along / square >= 1.0:
         return math.sqrt((px - bx) ** 2 + (py - by) ** 2)
     return abs(((ay - py) * dx - (ax - px) * dy) / square) * math.sqrt(square)
+
+
+@njit(cache=True, nogil=True)
+def _by_edge(px: float, py: float, ax: float, ay: float, bx: float, by: float, reach: float) -> bool:
+    """Whether p lies in the box of the edge a-b grown by a hair more than `reach`; if not, the edge is beyond reach."""
+    grown = reach + 1e-6
+    return min(ax, bx) - grown <= px <= max(ax, bx) + grown and min(ay, by) - grown <= py <= max(ay, by) + grown
 
 
 # ---------------------------------------------------------------- polygons
@@ -215,6 +224,7 @@ def match_rows(  # noqa: C901 - one loop, or the arrays would be handed on for e
     east: F8,
     north: F8,
     grid: tuple[float, float, float, int, int],
+    block_first: I4,
     cell_start: I4,
     entry_shape: I4,
     entry_list: I4,
@@ -240,7 +250,9 @@ def match_rows(  # noqa: C901 - one loop, or the arrays would be handed on for e
         across, up = (x - x0) / cell, (y - y0) / cell
         if not (0.0 <= across < columns and 0.0 <= up < rows):
             continue
-        at = int(up) * columns + int(across)
+        column, row = int(across), int(up)
+        first = block_first[(row // BLOCK) * ((columns + BLOCK - 1) // BLOCK) + column // BLOCK]
+        at = first + (row % BLOCK) * BLOCK + column % BLOCK
         for e in range(cell_start[at], cell_start[at + 1]):
             shape, held = entry_shape[e], entry_list[e]
             hit = held < 0
@@ -254,7 +266,7 @@ def match_rows(  # noqa: C901 - one loop, or the arrays would be handed on for e
                         met = _ray(x, y, ax, ay, bx, by)
                         hit = met == 2
                         odd ^= met == 1
-                    if not hit and (limit > 0.0 or shape >= polygons):
+                    if not hit and (limit > 0.0 or shape >= polygons) and _by_edge(x, y, ax, ay, bx, by, limit):
                         hit = _to_edge_m(x, y, ax, ay, bx, by) <= limit
                     if hit:
                         break

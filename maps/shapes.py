@@ -46,13 +46,12 @@ def zone_shapes(
     zones: Sequence[Zone], hours: Mapping[str, str], schools: Mapping[str, str], texts_all: str
 ) -> list[dict[str, Any]]:
     """Return zones with their outlines; a route comes with its line and its corridor at the approved width."""
-    plane = _plane(zones)
     return [
         {
             "id": zone.zone_id,
             "kind": zone.kind.value,
             "name": zone.name,
-            "areas": _outlines(zone, plane),
+            "areas": _outlines(zone),
             "line": _flat(zone.geometry) if isinstance(zone.geometry, LineString) else None,
             "width": zone.width_m,
             "hours": hours.get(zone.zone_id),
@@ -71,29 +70,23 @@ def _listed(names: list[str], source: frozenset[Any] | None, texts_all: str) -> 
     return texts_all if source is None else ", ".join(names) or "-"
 
 
-def _plane(zones: Sequence[Zone]) -> LocalPlane | None:
-    corners = [zone.geometry.bounds for zone in zones if not zone.geometry.is_empty]
-    if not corners:
-        return None
-    west, south, east, north = np.array(corners).T
-    return LocalPlane.around((west + east) / 2, (south + north) / 2)
-
-
-def _area(zone: Zone, plane: LocalPlane | None) -> Polygon | MultiPolygon:
-    """The polygon itself, or the corridor: everything within half the width of the line."""
+def _area(zone: Zone) -> Polygon | MultiPolygon:
+    """The polygon itself, or the corridor: everything within half the width of the line, in metres of its own plane."""
     if not isinstance(zone.geometry, LineString):
         return zone.geometry
-    if plane is None or not zone.width_m:
+    if zone.geometry.is_empty or not zone.width_m:
         return Polygon()
+    west, south, east, north = zone.geometry.bounds
+    plane = LocalPlane.around((west, east), (south, north))
     metres = shapely.transform(zone.geometry, lambda xy: np.column_stack(plane.to_metres(xy[:, 0], xy[:, 1])))
     corridor = metres.buffer(zone.width_m / 2)
     return shapely.transform(corridor, lambda xy: np.column_stack(plane.to_degrees(xy[:, 0], xy[:, 1])))
 
 
 @lru_cache(maxsize=2_048)
-def _outlines(zone: Zone, plane: LocalPlane | None) -> list[list[list[float]]]:
+def _outlines(zone: Zone) -> list[list[list[float]]]:
     """A zone's area as lists of rings; the maps of one night all draw the same zones."""
-    return _areas(_area(zone, plane))
+    return _areas(_area(zone))
 
 
 def _areas(area: BaseGeometry) -> list[list[list[float]]]:

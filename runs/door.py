@@ -58,7 +58,8 @@ class TrackDoor:
     corrected: dict[str, Datum | None] = field(default_factory=dict)
     cars: dict[str, dict[str, str]] = field(default_factory=dict)
     beside: dict[str, dict[str, str]] = field(default_factory=dict)
-    _cache: dict[tuple[str, tuple[str, ...]], TrackTable] = field(default_factory=dict)
+    _cache: list[TrackTable] = field(default_factory=list)
+    _cached: dict[tuple[str, str], int] = field(default_factory=dict)  # where in it a feed's terminal is
     _strangers: set[str] = field(default_factory=set)
     _counted: set[str] = field(default_factory=set)
 
@@ -129,7 +130,8 @@ class TrackDoor:
         owner_of = {**self.beside[feed], **self.cars[feed]}
         owners = sorted({owner_of[t] for t in terminals})
         number = {v: i for i, v in enumerate(owners)}
-        vehicle_ix = np.array([number[owner_of[t]] for t in table.terminal_ids], np.int32)[table.terminal_ix]
+        vehicle_of = np.array([number[owner_of[t]] for t in table.terminal_ids], np.int32)
+        vehicle_ix = vehicle_of.take(table.terminal_ix)
         today = (table.t_ms >= self.day.start_ms) & (table.t_ms < self.day.end_ms)
         fleet = _fleet(owners, vehicle_ix, table, today)
         if today.all():
@@ -148,13 +150,13 @@ class TrackDoor:
 
     def keep(self, batch: Batch, vehicle_ids: Collection[str]) -> None:
         """Keep some cars of a batch for when they are read again, as long as not too much was kept."""
-        owners = self.cars[batch.feed]
-        held = {t for name, kept in self._cache if name == batch.feed for t in kept}
-        terminals = tuple(t for t in batch.table.terminal_ids if owners.get(t) in vehicle_ids and t not in held)
+        owners, feed = self.cars[batch.feed], batch.feed
+        wanted = (t for t in batch.table.terminal_ids if owners.get(t) in vehicle_ids)
+        terminals = tuple(t for t in wanted if (feed, t) not in self._cached)
         if terminals:
             table = batch.table.over(terminals)
-            if sum(map(len, self._cache.values())) + len(table) <= CACHE_ROWS:
-                self._cache[batch.feed, terminals] = table
+            if sum(map(len, self._cache)) + len(table) <= CACHE_ROWS:
+                self._store(feed, terminals, table)
 
     def read_beside(self) -> Iterator[Batch]:
         """Read the cars that another feed reports, too, from that other feed."""
@@ -213,17 +215,20 @@ class TrackDoor:
 
     def _table(self, feed: str, terminals: tuple[str, ...]) -> TrackTable:
         """Return the rows of some terminals: what was kept of them, and the rest as read."""
-        parts, rest = [], terminals
-        for (name, kept), table in self._cache.items():
-            held = () if name != feed else tuple(t for t in rest if t in kept)
-            if held:
-                parts.append(table.over(held))
-                rest = tuple(t for t in rest if t not in kept)
+        held: dict[int, list[str]] = {}
+        for terminal in (t for t in terminals if (feed, t) in self._cached):
+            held.setdefault(self._cached[feed, terminal], []).append(terminal)
+        parts = [self._cache[i].over(held[i]) for i in sorted(held)]
+        rest = tuple(t for t in terminals if (feed, t) not in self._cached)
         if rest or not parts:
             parts.append(self.feeds[feed].read(rest))
             if self.rows() <= CACHE_ROWS:
-                self._cache[feed, rest] = parts[-1]
+                self._store(feed, rest, parts[-1])
         return parts[0] if len(parts) == 1 else concat(parts)
+
+    def _store(self, feed: str, terminals: tuple[str, ...], table: TrackTable) -> None:
+        self._cached |= {(feed, t): len(self._cache) for t in terminals}
+        self._cache.append(table)
 
     def _corrected(self, feed: str, table: TrackTable) -> TrackTable:
         """Return the rows in the datum that the feed was found to be in, where that is not the declared one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ from audit.engine import (
 )
 from audit.facts import Facts, NightFacts
 from audit.finding import NotAssessed, Observation
-from audit.night import Presence, Trail, check_pairs, crossings_of, feed_outages, presences, replay_pairs, trail
+from audit.night import Pair, Presence, Trail, check_pairs, crossings_of, feed_outages, presences, replay_pairs, trail
 from audit.registry import Rule
 from audit.rules.feed_datum import best_other
 from checkpoints.camera_passes import CameraPasses
@@ -79,6 +79,14 @@ class Survey:
             self.parts.append(_numbered(seen.older, len(self.names)))
             dated = zip(batch.history.vehicle_ids, batch.history_dates, strict=True)
             self.names += [(v, d, False) for v, d in dated]
+
+    def pairs(self) -> list[Pair]:
+        """Return the pairs of tracks that may be one."""
+        return replay_pairs(self.parts, [n[2] for n in self.names], [n[0] for n in self.names])
+
+    def cars_of(self, pairs: Iterable[Pair]) -> set[str]:
+        """Return the cars of which the tracks are."""
+        return {self.names[i][0] for p in pairs for i in (p.early, p.late)}
 
 
 def audit_night(
@@ -202,8 +210,7 @@ def datum_facts(door: TrackDoor, facts: Facts, rules: Sequence[Rule], progress: 
 
 def _night_facts(door: TrackDoor, facts: Facts, survey: Survey) -> Facts:
     """Return the facts with what only all cars together tell: outages, copies of tracks, feeds of one car compared."""
-    names = survey.names
-    pairs = replay_pairs(survey.parts, [n[2] for n in names], [n[0] for n in names])
+    names, pairs = survey.names, survey.pairs()
     trails = _trails(door, facts, names, {i for p in pairs for i in (p.early, p.late)})
     peers = Counter(feed for p in survey.heard for feed in p.feeds)
     outages, replays = feed_outages(survey.heard), check_pairs(pairs, trails)
@@ -298,7 +305,7 @@ def _audit(
                 tap(door, batch, motion)
             survey.add(batch, seen)
             cameras.add(batch, seen.passes, place)
-            door.keep(batch, _needed_again(verdicts))
+            door.keep(batch, _needed_again(verdicts) | _look_alike(batch, seen, survey.date))
             out.add(verdicts)
             progress.advance(batch.fleet.n_fixes)
             del batch, motion, seen, verdicts  # before the next one is read: its memory is used again
@@ -309,6 +316,16 @@ def _older_crossings(batch: Batch, facts: Facts) -> Crossings | None:
     if batch.history is None:
         return None
     return crossings_of(batch.history, *facts.places.plane.to_metres(batch.history.lon_deg, batch.history.lat_deg), 0)
+
+
+def _look_alike(batch: Batch, seen: Seen, date: str) -> set[str]:
+    """Return the cars of a batch that look like one another, or like their other days: they will be compared.
+
+    A copy is mostly found beside its original. Which pairs are compared is settled when all batches were seen.
+    """
+    alone = Survey(date)
+    alone.add(batch, seen)
+    return alone.cars_of(alone.pairs())
 
 
 def _needed_again(verdicts: Verdicts) -> set[str]:

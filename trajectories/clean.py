@@ -133,13 +133,14 @@ def _label_unreachable(offsets: I8, t_ms: I8, x: F8, y: F8, flags: U4, top_mps: 
     for k in range(len(offsets) - 1):
         lo, hi = offsets[k], offsets[k + 1]
         rows = np.empty(hi - lo, np.int64)
-        m = 0
+        m, whole = 0, True
         for i in range(lo, hi):
             if not flags[i] & bad:
+                whole = whole and (m == 0 or _reachable(t_ms, x, y, rows[m - 1], i, top_mps, slack_m))
                 rows[m] = i
                 m += 1
-        if m < 2:
-            continue
+        if whole:
+            continue  # the usual case: each was reachable from the one before
         on = _longest_chain(rows[:m], t_ms, x, y, top_mps, slack_m)
         for q in range(m):
             if not on[q]:

@@ -218,8 +218,7 @@ def build_fleet(
     source = np.arange(n, dtype=np.uint32) if source is None else source
     said = [c for c in (flags, lag_ms, accuracy_m, heading_deg, speed_mps) if c is not None]
     order = _order(vehicle_ix, t_ms, [source, *said, lat_deg, lon_deg])
-    counts = np.bincount(vehicle_ix, minlength=len(vehicle_ids)) if n else np.zeros(len(vehicle_ids), np.int64)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = np.searchsorted(vehicle_ix[order], np.arange(len(vehicle_ids) + 1, dtype=vehicle_ix.dtype))
 
     def column(values: npt.NDArray[np.generic] | None, dtype: type, missing: float = np.nan) -> npt.NDArray:  # type: ignore[type-arg]
         if values is None:
@@ -228,7 +227,7 @@ def build_fleet(
 
     return Fleet(
         tuple(vehicle_ids),
-        offsets,
+        offsets.astype(np.int64, copy=False),
         column(t_ms, np.int64),
         column(lon_deg, np.float64),
         column(lat_deg, np.float64),

@@ -38,6 +38,15 @@ def intervals(pairs: Iterable[tuple[int, int]]) -> Intervals:
     return _sealed(out)
 
 
+def interval(start: int, end: int) -> Intervals:
+    """Return one interval, empty where it ends no later than it starts.
+
+    >>> interval(5, 9).tolist(), interval(9, 9).shape
+    ([[5, 9]], (0, 2))
+    """
+    return np.array([[start, end]], dtype=np.int64) if end > start else _NONE
+
+
 def _sealed(rows: Sequence[tuple[int, int]] | Sequence[list[int]]) -> Intervals:
     """Return rows that are normalised already as an array."""
     return np.array(rows, dtype=np.int64) if rows else _NONE

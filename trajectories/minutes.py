@@ -108,6 +108,7 @@ def _tabulate(  # noqa: PLR0915 - one loop: handing arrays on costs more than al
         key[:] = _EMPTY
         prev = np.int64(-1)  # last usable row
         ax = ay = along = 0.0  # last path vertex
+        west = east = south = north = 0.0  # extent of the minute under way
         n = used = 0
         for i in range(offsets[k], offsets[k + 1]):
             end = t_ms[i] - first_ms
@@ -115,11 +116,10 @@ def _tabulate(  # noqa: PLR0915 - one loop: handing arrays on costs more than al
             if not ok[i] or m < 0 or m >= n_minutes:
                 continue
             if fixes[k, m] == 0:
-                x_min[k, m] = x_max[k, m] = x[i]
-                y_min[k, m] = y_max[k, m] = y[i]
+                west, south = east, north = x[i], y[i]
             else:
-                x_min[k, m], x_max[k, m] = min(x_min[k, m], x[i]), max(x_max[k, m], x[i])
-                y_min[k, m], y_max[k, m] = min(y_min[k, m], y[i]), max(y_max[k, m], y[i])
+                west, east, south, north = min(west, x[i]), max(east, x[i]), min(south, y[i]), max(north, y[i])
+            x_min[k, m], x_max[k, m], y_min[k, m], y_max[k, m] = west, east, south, north
             fixes[k, m] += 1
             before, prev = prev, np.int64(i)
             if before < 0 or t_ms[i] - t_ms[before] > gap_ms:
@@ -178,11 +178,10 @@ def _revisit(  # noqa: C901, PLR0912 - the same
                     own = h
                 if key[h] == _EMPTY:
                     continue
-                for last in (0, 2):
-                    if s - passes[h, last] > _BACK_M and t - passes[h, last + 1] > _BACK_MS:
-                        if t - passes[h, last + 1] <= _FORGET_MS:
-                            before = max(before, passes[h, last + 1])
-                        break
+                last = 0 if s - passes[h, 0] > _BACK_M and t - passes[h, 1] > _BACK_MS else 2
+                at = passes[h, last + 1]
+                if s - passes[h, last] > _BACK_M and t - at > _BACK_MS and t - at <= _FORGET_MS and at > before:
+                    before = at
         if key[own] == _EMPTY:
             key[own] = cx * 4_000_037 + cy
             passes[own, 2], passes[own, 3] = s, _NEVER_MS

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numba import njit
 
 from geo.columns import filled
-from trajectories.fleet import F8, I8, Fleet
+from trajectories.fleet import F8, I4, I8, Fleet
 
 Bools = npt.NDArray[np.bool_]
 _GRID_M = 50.0
@@ -26,7 +26,6 @@ _TICK_MS = 3_000  # seconds between marks are told apart by so much
 _LONGEST_MS = 20 * 60_000  # a fingerprint spans no more
 _ALONG_M, _ALONG_FROM_M = 100.0, 137.0  # parallel streets are told apart, few lie on a boundary
 _BIN_MS = 4_000
-_BUCKETS = 1 << 23  # of fingerprints that may be the same
 _STEP_M, _CRAWL_MPS = 4.0, 0.8  # a parked car's noise makes shorter or slower steps
 _FARTHEST = 30  # no car crosses so many lines between two fixes
 _MIXER = np.int64(-4658895280553007687)  # splitmix64's multiplier
@@ -39,7 +38,7 @@ class Crossings:
 
     key: I8
     t_ms: I8
-    track: I8
+    track: I4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Match:
 def grid_crossings(fleet: Fleet, east_m: F8, north_m: F8, moving: Bools, first_track: int) -> Crossings:
     """Return the fingerprints of a fleet's tracks; track k gets the number `first_track + k`."""
     columns = fleet.offsets, fleet.t_ms, east_m, north_m, moving
-    room, kinds = fleet.n_fixes // 3 + 64, (np.int64,) * 3
+    room, kinds = fleet.n_fixes // 3 + 64, (np.int64, np.int64, np.int32)
     key, t_ms, track = filled(lambda *out: _fingerprints(*columns, *out), room, *kinds)
     return Crossings(key.copy(), t_ms.copy(), track + first_track)
 
@@ -102,11 +101,11 @@ def find_candidates(parts: list[Crossings], min_votes: int, min_shift_ms: int) -
     """
     if not parts:
         return []
-    seen = np.zeros(_BUCKETS, np.uint8)
+    seen = np.zeros(1 << (4 * sum(len(p.key) for p in parts)).bit_length(), np.uint8)
     for p in parts:
         _count(p.key, seen)
     # What one track has alone is most of it.
-    shared = [np.flatnonzero(seen[p.key & (_BUCKETS - 1)] > 1) for p in parts]
+    shared = [np.flatnonzero(seen[p.key & (len(seen) - 1)] > 1) for p in parts]
     key, t_ms, track = (
         np.concatenate([getattr(p, name)[rows] for p, rows in zip(parts, shared, strict=True)])
         for name in ("key", "t_ms", "track")
@@ -114,42 +113,41 @@ def find_candidates(parts: list[Crossings], min_votes: int, min_shift_ms: int) -
     order = np.argsort(key)
     n_tracks = int(track.max(initial=0)) + 1
     key, t_ms, track = key[order], t_ms[order], track[order]
-    pair, shift = filled(
-        lambda *out: _pairs(key, t_ms, track, min_shift_ms, n_tracks, *out), len(key) + 64, np.int64, np.int64
-    )
+    room = len(key) * 5 // 4 + 64
+    pair, shift = filled(lambda *out: _pairs(key, t_ms, track, min_shift_ms, n_tracks, *out), room, np.int64, np.int64)
     return _voted(pair, shift, min_votes, n_tracks)
 
 
 @njit(cache=True, nogil=True)
 def _count(key: I8, seen: npt.NDArray[np.uint8]) -> None:
-    """Count the fingerprints in each bucket, up to two."""
+    """Count the fingerprints in each bucket (a power of two), up to two."""
     for k in key:
-        if seen[k & (_BUCKETS - 1)] < 2:
-            seen[k & (_BUCKETS - 1)] += 1
+        if seen[k & (len(seen) - 1)] < 2:
+            seen[k & (len(seen) - 1)] += 1
 
 
 def _voted(pair: I8, shift: I8, min_votes: int, n_tracks: int) -> list[Candidate]:
     """Count votes in bins of 4 s (two neighbouring bins together) and keep each pair's best."""
     if not len(pair):
         return []
-    bins = int(shift.max()) // _BIN_MS + 1
+    bins = int(shift.max()) // _BIN_MS + 2  # one more than there are: the last of a pair and the next's first are apart
     both = pair * bins + shift // _BIN_MS  # one number to sort by is much quicker than two
     order = np.argsort(both)
     both, shift = both[order], shift[order]
     new = np.flatnonzero(np.concatenate([[True], both[1:] != both[:-1]]))
     count = np.diff(np.concatenate([new, [len(both)]]))
-    p, b = np.divmod(both[new], bins)
+    both = both[new]
     beside = np.zeros(len(count), np.int64)
-    touching = (np.diff(p) == 0) & (np.diff(b) == 1)
+    touching = np.diff(both) == 1
     beside[:-1][touching] = count[1:][touching]
     votes = count + beside
     best: dict[int, Candidate] = {}
     for i in np.flatnonzero(votes >= min_votes):
-        lo = new[i]
+        lo, p = new[i], int(both[i]) // bins
         hi = lo + int(votes[i])
-        found = Candidate(int(p[i]) // n_tracks, int(p[i]) % n_tracks, int(np.median(shift[lo:hi])), int(votes[i]))
-        if int(p[i]) not in best or best[int(p[i])].votes < found.votes:
-            best[int(p[i])] = found
+        found = Candidate(p // n_tracks, p % n_tracks, int(np.median(shift[lo:hi])), int(votes[i]))
+        if p not in best or best[p].votes < found.votes:
+            best[p] = found
     return [best[q] for q in sorted(best)]
 
 
@@ -208,7 +206,7 @@ def _best_run(weight: I8) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools, key: I8, at: I8, who: I8) -> int:
+def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools, key: I8, at: I8, who: I4) -> int:
     """Fill in a key for each crossing and the two before it in strides, the time of the first, and the track.
 
     One direction of lines at a time: a street along a line crosses only the others cleanly. Return how many there are,
@@ -221,8 +219,10 @@ def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools, key: I8, a
     for k in range(len(offsets) - 1):
         seen[:] = 0
         for b in range(offsets[k], offsets[k + 1]):
+            if not moving[b]:
+                continue
             a = b - 1
-            known = b > offsets[k] and moving[a] and moving[b] and t_ms[b] - t_ms[a] <= 60_000
+            known = b > offsets[k] and moving[a] and t_ms[b] - t_ms[a] <= 60_000
             for axis in range(2):
                 q = x[b] if axis == 0 else y[b]
                 before, here[axis] = here[axis], int(np.floor(q / _GRID_M))
@@ -252,7 +252,7 @@ def _fingerprints(offsets: I8, t_ms: I8, x: F8, y: F8, moving: Bools, key: I8, a
 
 
 @njit(cache=True, nogil=True)
-def _pairs(key: I8, t_ms: I8, track: I8, min_shift_ms: int, n_tracks: int, pair: I8, shift: I8) -> int:
+def _pairs(key: I8, t_ms: I8, track: I4, min_shift_ms: int, n_tracks: int, pair: I8, shift: I8) -> int:
     """Fill in for every two crossings of one place by different tracks: the pair (early, late) and the shift.
 
     Return how many there are, also where the columns hold fewer.

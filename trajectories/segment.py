@@ -82,23 +82,21 @@ def _moving(
             # The quieter side tells: a car that has just come to a halt stands from then on, one that pulls away
             # stood until then. With both sides together every halt would be a window shorter than it was.
             limit = blind_m if np.isnan(speed[i]) else (still_m if speed[i] > still_mps else moved_m)
-            sides = moved = 0
+            at_x, at_y, at_ms = x[i], y[i], t_ms[i]
             for step in (-1, 1):
-                reach2, seen, j = 0.0, 0, i + step
-                while lo <= j < hi and reach2 <= limit * limit:
-                    apart = abs(t_ms[j] - t_ms[i])
-                    if apart > gap_ms or (apart > window_ms and seen > 0):
+                seen = left = False
+                for j in range(i + step, hi if step > 0 else lo - 1, step):
+                    apart = step * (t_ms[j] - at_ms)
+                    if left or apart > gap_ms or (apart > window_ms and seen):
                         break
                     if ok[j]:
-                        dx, dy = x[j] - x[i], y[j] - y[i]
-                        reach2 = max(reach2, dx * dx + dy * dy)
-                        seen += 1
-                    j += step
-                sides += seen > 0
-                moved += reach2 > limit * limit
-                if moved < sides:
-                    break  # one quiet side is enough
-            out[i] = moved > 0 and moved == sides
+                        seen = True
+                        dx, dy = x[j] - at_x, y[j] - at_y
+                        left = dx * dx + dy * dy > limit * limit
+                if seen:
+                    out[i] = left
+                    if not left:
+                        break  # one quiet side is enough
 
 
 @njit(cache=True, nogil=True)

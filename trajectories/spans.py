@@ -50,7 +50,7 @@ class Spans:
 
     def of(self, k: int) -> Spans:
         """Return vehicle k's spans as views."""
-        lo, hi = np.searchsorted(self.vehicle_ix, [k, k + 1])
+        lo, hi = self.vehicle_ix.searchsorted(np.array([k, k + 1], np.int32))
         return Spans(*(getattr(self, f.name)[lo:hi] for f in fields(self)))
 
 
@@ -78,5 +78,5 @@ class Stretches:
 
     def of(self, k: int) -> Stretches:
         """Return vehicle k's stretches as views."""
-        lo, hi = np.searchsorted(self.vehicle_ix, [k, k + 1])
+        lo, hi = self.vehicle_ix.searchsorted(np.array([k, k + 1], np.int32))
         return Stretches(*(getattr(self, f.name)[lo:hi] for f in fields(self)))

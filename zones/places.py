@@ -46,6 +46,7 @@ class Places:
     _ix: dict[str, int] = field(repr=False)
     _box_m: F8 = field(repr=False)
     _approved: dict[tuple[str, str, int | None], Bool] = field(default_factory=dict, repr=False)
+    _approved_ixs: dict[tuple[str, str, int | None], tuple[int, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(cls, zones: Sequence[Zone], plane: LocalPlane, margin_m: float) -> Places:
@@ -109,6 +110,13 @@ class Places:
             answer.flags.writeable = False
             self._approved[key] = answer
         return self._approved[key]
+
+    def approved_ixs(self, school_id: str, vehicle_class: str, part: int | None = None) -> tuple[int, ...]:
+        """Return the zones approved for this school, class and part, by index in order."""
+        key = school_id, vehicle_class, part
+        if key not in self._approved_ixs:
+            self._approved_ixs[key] = tuple(np.flatnonzero(self.approved_for(*key)).tolist())
+        return self._approved_ixs[key]
 
     def match(self, east_m: npt.ArrayLike, north_m: npt.ArrayLike) -> tuple[I8, I4]:
         """Return every pair (row_ix i8[k], zone_ix i4[k]) of a fix and a place grown by `margin_m` it lies in.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +37,8 @@ class Visits:
 
     def of(self, k: int) -> Visits:
         """Return vehicle k's visits as views."""
-        lo, hi = np.searchsorted(self.vehicle_ix, [k, k + 1])
-        return Visits(*(getattr(self, f.name)[lo:hi] for f in fields(self)))
+        lo, hi = self.vehicle_ix.searchsorted(np.array([k, k + 1], np.int32))
+        return Visits(self.vehicle_ix[lo:hi], self.zone_ix[lo:hi], self.start[lo:hi], self.stop[lo:hi])
 
 
 def find_visits(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from audit.day import VehicleDay
 from audit.doubt import lost_sessions, row_span, thin_sampling, too_far_apart, unless_permitted, unplaced
 from audit.finding import Explanation, NotAssessable, Observation
-from trajectories.intervals import clip, intervals, ms_within, subtract, total_ms
+from trajectories.intervals import clip, interval, ms_within, subtract, total_ms
 from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 
@@ -52,7 +52,7 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
     trained = ms_within(day.trained_time, session.start_ms, session.end_ms) / length
     if trained >= p.trained_share or (session.part == ROAD_PART and moving >= p.moving_share):
         return
-    when = intervals([(session.start_ms, session.end_ms)])
+    when = interval(session.start_ms, session.end_ms)
     unclear = "sampling-too-thin" if thin_sampling(day, when) else "matched-track" if day.passes.is_matched else None
     if unclear is not None and moving > p.moving_share:
         yield NotAssessable(session.start_ms, session.end_ms, unclear)

@@ -16,7 +16,7 @@ from audit.day import VehicleDay
 from audit.doubt import lost_sessions, thin_sampling, too_far_apart, unless_permitted, unplaced
 from audit.finding import Explanation, NotAssessable, Observation, RowSpan
 from trajectories.fleet import F8, I8
-from trajectories.intervals import intersect, intervals, total_ms, union
+from trajectories.intervals import intersect, interval, total_ms, union
 from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 from zones.following import Deviations, deviations
@@ -56,7 +56,7 @@ def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Ob
     if allowed is None:
         yield NotAssessable(session.start_ms, session.end_ms, "no-route")
         return
-    when = intervals([(session.start_ms, session.end_ms)])
+    when = interval(session.start_ms, session.end_ms)
     half_ms = (session.end_ms - session.start_ms) // 2
     thin = thin_sampling(day, when, MIN_FIXES_PER_MIN) or too_far_apart(day, session.start_ms, session.end_ms, half_ms)
     if thin:
@@ -98,7 +98,7 @@ def _counts(
 ) -> bool:
     """Whether a deviation is more than error, a lawful detour, or the way to or from the route."""
     start, stop = int(d.start[i]), int(d.stop[i])
-    span = intervals([(int(t[start]), int(t[stop - 1]) + 1)])
+    span = interval(int(t[start]), int(t[stop - 1]) + 1)
     grounds = [z for z in day.visited if not day.is_route(z) and day.approves(z)]
     excused = intersect(span, union(day.time_in(grounds), day.excused(session.zone_id)))
     off_min = (int(d.off_ms[i]) - total_ms(excused)) / MINUTE_MS

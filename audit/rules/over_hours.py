@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from audit.day import TraineeDay
 from audit.finding import Explanation, NotAssessable, Observation
-from trajectories.intervals import intervals, total_ms, union
+from trajectories.intervals import interval, intervals, total_ms, union
 from trajectories.minutes import MINUTE_MS
 
 SUBJECT = "trainee"
@@ -27,7 +27,7 @@ def assess(day: TraineeDay, p: Params) -> Iterator[Observation | NotAssessable]:
     confirmed = declared = intervals([])
     passing = None
     for record in day.records:
-        declared = union(declared, intervals([(record.session.start_ms, record.session.end_ms)]))
+        declared = union(declared, interval(record.session.start_ms, record.session.end_ms))
         confirmed = union(confirmed, record.confirmed)
         if passing is None and total_ms(confirmed) > limit_ms:
             passing = record

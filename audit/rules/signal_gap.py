@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from audit.day import VehicleDay
 from audit.doubt import lost_sessions, row_span, unless_permitted, whole_day
 from audit.finding import Explanation, NotAssessable, Observation
-from trajectories.intervals import Intervals, intersect, intervals, ms_within, subtract, total_ms, union
+from trajectories.intervals import Intervals, intersect, interval, intervals, ms_within, subtract, total_ms, union
 from trajectories.minutes import MINUTE_MS
 from zones.declared import Session
 
@@ -35,7 +35,7 @@ def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
 
 
 def _assess_session(day: VehicleDay, session: Session, p: Params) -> Iterator[Observation | NotAssessable]:
-    when = intervals([(session.start_ms, session.end_ms)])
+    when = interval(session.start_ms, session.end_ms)
     silent = subtract(when, day.seen)
     if not len(silent):
         return

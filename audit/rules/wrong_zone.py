@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from audit.day import NOTHING, VehicleDay
@@ -42,7 +42,7 @@ def assess(day: VehicleDay, p: Params) -> Iterator[Observation | NotAssessable]:
             yield unless_permitted(day, _observation(day, t, zone, start, end, why, p))
 
 
-def _why_wrong(day: VehicleDay, t: Training, zone_ix: int, approved: list[int], p: Params) -> str | None:
+def _why_wrong(day: VehicleDay, t: Training, zone_ix: int, approved: Sequence[int], p: Params) -> str | None:
     """Return what the approval lacks ("holder" or "part"), None where the training is approved there."""
     session = session_of(day, t.start_ms, t.end_ms)
     if not day.approves(zone_ix):

@@ -18,21 +18,26 @@
   track.activityName = (activity) => [_("Plain driving"), _("Yard training"), _("Road training"), _("Undetermined")][activity];
   track.kindName = (kind) => [_("Standing"), _("Moving"), _("Silent")][kind];
 
-  function sums(steps) {
-    let sum = 0;
-    return steps.map((step) => (sum += step));
+  function unpacked([bits, text]) {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    return Array.from(bits === 16 ? new Int16Array(bytes.buffer) : new Int32Array(bytes.buffer));
+  }
+
+  function sums(first, steps) {
+    let sum = first;
+    return unpacked(steps).map((step) => (sum += step));
   }
 
   function decode(given) {
     track.n = given.n;
-    track.t = sums(given.dt).map((t) => given.t0 + t * given.unit);
-    track.lon = sums(given.dx).map((x) => x / 1e6);
-    track.lat = sums(given.dy).map((y) => y / 1e6);
-    track.v = given.v;
-    track.h = given.h;
-    track.source = sums(given.source);
+    track.t = sums(0, given.dt).map((t) => given.t0 + t * given.unit);
+    track.lon = sums(given.x0, given.dx).map((x) => x / 1e6);
+    track.lat = sums(given.y0, given.dy).map((y) => y / 1e6);
+    track.v = unpacked(given.v);
+    track.h = unpacked(given.h);
+    track.source = sums(given.source0, given.source);
     track.flags = new Uint32Array(given.n);
-    sums(given.flagged[0]).forEach((row, k) => { track.flags[row] = given.flagged[1][k]; });
+    given.flagged[0].forEach((row, k) => { track.flags[row] = given.flagged[1][k]; });
     track.usable = Array.from(track.flags, (flags) => (flags & given.unusable) === 0);
     given.nowhere.forEach((row) => { track.usable[row] = false; });
     track.nowhere = new Set(given.nowhere);
