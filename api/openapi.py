@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api import conditional
 from api.guard import all_routes, public, rule_of
+from api.openapi_links import add_links
 from api.problems import Problem, responses
 from reports.plain import json_text
 
@@ -84,6 +85,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
             operation["security"] = [] if rule is None or rule.is_public else [{name: []} for name in SCHEMES]
             if path.startswith("/ogc"):
                 _spell_out(operation)
+    add_links(told["paths"])
     return told
 
 

@@ -1,0 +1,191 @@
+"""Requests made up from the OpenAPI document, one by one and in chains along its links, and what is wrong with answers.
+
+The seed is the same each time; TRAJAUDIT_FUZZ_SEED names another one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import hypothesis
+import requests
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from hypothesis import HealthCheck, Phase, given
+from hypothesis.errors import Flaky, Unsatisfiable
+from schemathesis import GenerationMode, openapi
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.core.transport import Response
+from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+
+from api.openapi import document
+from runs.settings import LimitSettings, LoginSettings, Settings, StoreSettings
+from tests.api.asks import things
+from tests.api.conftest import Server, served
+from tests.api.odd_values import odd_requests
+
+AT = "http://audit.test"
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+NOT_READY = 503
+"""Declared where it may come, and no fault: a server that is not ready, or a thing that is not set up."""
+STREAM = {"GET /v1/jobs/{job_id}/events": "it goes on until a job ends"}
+STARTING = {
+    "POST /v1/nights/{date}/runs": "a right one starts a nightly, which takes minutes",
+    "POST /v1/nights/{date}/preview": "a right one starts a trial in a process of its own",
+}
+"""Only wrong ones are sent."""
+LEFT_OUT = {**STREAM, **STARTING}
+SEED = int(os.environ.get("TRAJAUDIT_FUZZ_SEED", "20260318"))
+STEPS = 12
+"""Requests of a chain at most."""
+AT_ONCE = 10
+"""Chains that are made up together: of a few, hardly two begin with the same requests."""
+
+
+def open_server(city_store: Path, folder: Path) -> Server:
+    """Return a server that does not count requests, on a copy of a store."""
+    shutil.copytree(city_store, folder)
+    limits = LimitSettings(logins_account=0, logins_address=0, requests_account=0, requests_address=0)
+    login = LoginSettings(lock_after=100, lock_address_after=60)
+    return served(folder, Settings(store=StoreSettings(folder=folder), limits=limits, login=login))
+
+
+@dataclass
+class Fuzzing:
+    """Requests to a server as one account; `faults`: by operation, what was found first.
+
+    `statuses`: how often; `done`: operations that answered 200 or 201, how often.
+    """
+
+    portal: BlockingPortal
+    client: httpx.AsyncClient
+    there: dict[str, str]
+    statuses: Counter[int] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def operation(self, operation: Any, mode: GenerationMode, n: int) -> None:
+        """Make up requests for an operation."""
+
+        @hypothesis.seed(SEED)
+        @settings_for(n)
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def send(case: Any) -> None:
+            if mode is GenerationMode.POSITIVE and self.statuses.total() % 2:  # every other one of what is there
+                self.put(case)
+            self.check(case, self.answered(case), operation.label)
+
+        try:
+            send()
+        except Unsatisfiable:
+            return  # nothing of it can be wrong
+        except FailureGroup as error:
+            self.note(f"{operation.label} ({mode.value})", error)
+
+    def put(self, case: Any) -> None:
+        """Have a request be about something that is there."""
+        for name in case.path_parameters.keys() & self.there.keys():
+            case.path_parameters[name] = self.there[name]
+        for name in case.query.keys() & {"date"}:
+            case.query[name] = self.there[name]
+
+    def answered(self, case: Any) -> httpx.Response:
+        """Send a request and count its answer."""
+        answer = self.portal.call(self._sent, case)
+        self.statuses[answer.status_code] += 1
+        return answer
+
+    def check(self, case: Any, answer: Any, label: str) -> None:
+        """Raise `FailureGroup` for an answer that is a fault, or not declared."""
+        declared = {str(status) for status in case.operation.definition.raw["responses"]}
+        is_not_ready = answer.status_code == NOT_READY and str(NOT_READY) in declared
+        case.validate_response(answer, checks=[c for c in CHECKS if not (is_not_ready and c is not_a_server_error)])
+        if answer.status_code in {200, 201}:
+            self.done[label] += 1
+
+    def note(self, label: str, error: FailureGroup) -> None:
+        """Keep what was found first of an operation."""
+        self.faults.setdefault(label, "; ".join(str(cause) for cause in error.exceptions))
+
+    async def _sent(self, case: Any) -> httpx.Response:
+        told = requests.Request(**case.as_transport_kwargs(base_url=AT)).prepare()
+        kept = {k: v for k, v in told.headers.items() if k.lower() not in {"authorization", "cookie"}}
+        assert told.method is not None
+        assert told.url is not None
+        body = told.body.encode() if isinstance(told.body, str) else told.body
+        return await self.client.request(told.method, told.url, headers=kept, content=body)
+
+
+def settings_for(n: int, **more: Any) -> hypothesis.settings:
+    """Return how `n` examples are made up."""
+    return hypothesis.settings(
+        max_examples=n, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+        **more,
+    )  # fmt: skip
+
+
+def fuzz(server: Server, name: str | None, n: int) -> Fuzzing:
+    """Make up about `n` requests as an account (None: nobody), for all operations."""
+    schema = openapi.from_dict(document(server.app))
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert {operation.label for operation in operations} >= set(LEFT_OUT)
+    wanted = [
+        (operation, mode)
+        for operation in operations
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        if operation.label not in STREAM and (operation.label not in STARTING or mode is GenerationMode.NEGATIVE)
+    ]
+    with start_blocking_portal() as portal:
+        made = Fuzzing(portal, server.client(name), things(server))
+        for operation, mode in wanted:
+            made.operation(operation, mode, max(1, round(n / len(wanted))))
+        portal.call(made.client.aclose)
+    return made
+
+
+def chains(server: Server, name: str, n: int) -> Fuzzing:
+    """Follow the links of the document as an account, in `n` chains of up to `STEPS` requests."""
+    schema: Any = openapi.from_dict(document(server.app))
+    for label in LEFT_OUT:
+        method, _, path = label.partition(" ")
+        schema = schema.exclude(method=method, path=path)
+    with start_blocking_portal() as portal:
+        made = Fuzzing(portal, server.client(name), things(server))
+
+        class Chain(schema.as_state_machine()):  # type: ignore[misc]  # made at run time
+            """One chain."""
+
+            def call(self, case: Any, **_: Any) -> Response:
+                return Response.from_any(made.answered(case))
+
+            def validate_response(self, response: Response, case: Any, **_: Any) -> None:
+                try:
+                    made.check(case, response, case.operation.label)
+                except FailureGroup as error:
+                    made.note(case.operation.label, error)
+
+        for first in range(0, n, AT_ONCE):
+            hypothesis.seed(SEED + first)(Chain)
+            with suppress(Flaky):  # a server remembers: what began a chain before is answered otherwise by now
+                Chain.run(settings=settings_for(AT_ONCE, stateful_step_count=STEPS))
+        portal.call(made.client.aclose)
+    return made
+
+
+async def odd(server: Server, name: str, every: int) -> tuple[int, dict[str, tuple[int, str]]]:
+    """Send every so-manieth request with an odd value; return how many, and answers that are faults or not declared."""
+    wrong, n = {}, 0
+    async with server.client(name) as client:
+        for request in list(odd_requests(document(server.app), things(server), LEFT_OUT))[::every]:
+            answer = await client.get(request.address, headers=request.headers)
+            n += 1
+            if answer.status_code == 500 or str(answer.status_code) not in request.declared:
+                wrong[request.name] = answer.status_code, answer.text
+    return n, wrong
