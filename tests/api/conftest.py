@@ -23,6 +23,7 @@ from store.engine import Store, open_store
 from store.schema import migrate
 from store.tables.access import Grant, User
 from store.tables.api import ApiKey
+from tests.api.databases import ON_POSTGRESQL, moved, opened, settings_on, use
 from tests.stores import Clock
 
 CITY = Path(__file__).resolve().parents[2] / "sample_data" / "city"
@@ -39,6 +40,13 @@ ACCOUNTS: dict[str, tuple[Role, str | None, str | None]] = {
     "platform": (Role.SERVICE, None, None),
 }
 """Account to role, districts and school."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database(request: pytest.FixtureRequest) -> None:
+    """A running PostgreSQL, where the tests are on it."""
+    if ON_POSTGRESQL:
+        use(request.getfixturevalue("pg_server"))
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +70,8 @@ def city_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     granted_by="test",
                 )
             )
+    if ON_POSTGRESQL:
+        folder = moved(store, tmp_path_factory.mktemp("postgresql"))
     store.close()
     return folder
 
@@ -82,8 +92,8 @@ class Server:
 
 
 def served(folder: Path, settings: Settings | None = None) -> Server:
-    settings = settings or Settings(store=StoreSettings(folder=folder))
-    store = open_store(folder, clock=Clock())
+    settings = settings_on(settings or Settings(store=StoreSettings(folder=folder)))
+    store = opened(folder)
     keys = {name: new_key() for name in ACCOUNTS}
     with store.writing() as session:
         for name, key in keys.items():

@@ -19,15 +19,15 @@ from runs.ingest import Source, ingest
 from runs.night_desk import Desk
 from runs.nightly import Nightly, Order, nightly
 from runs.settings import Settings, StoreSettings, ViidSettings
-from store.engine import Store, open_store
+from store.engine import Store
 from store.results import findings_of
 from store.schema import migrate
 from store.tables.access import Grant, User
 from tests.api.conftest import ACCOUNTS, CITY, DAY, Server, served
+from tests.api.databases import opened, settings_on, to_be_copied
 from tests.api.looping import run
 from tests.api.viid_peer import DEVICE, PASSWORD, Peer
 from tests.runs.test_viid_bundle import BY_CAMERAS, payload
-from tests.stores import Clock
 
 EVE = DAY - timedelta(days=1)
 Told = dict[str, Any]
@@ -41,16 +41,17 @@ def city_without(folder: Path, *names: str) -> Path:
 
 def make_known(folder: Path, city: Path) -> None:
     """A store with the night before, from a city without passages, and the accounts."""
-    clock = Clock()
-    store = open_store(folder, clock=clock)
+    store = opened(folder)
+    clock = store.clock
     migrate(store)
     ingest(store, Source(city, EVE, 0))
     with store.writing() as session:
         for name, (role, districts, school) in ACCOUNTS.items():
-            session.add(User(name=name, created_ms=clock.ms, created_by="test"))
+            session.add(User(name=name, created_ms=clock(), created_by="test"))
             grant = {"role": str(role), "districts": districts, "school_id": school}
-            session.add(Grant(name=name, **grant, granted_ms=clock.ms, granted_by="test"))
+            session.add(Grant(name=name, **grant, granted_ms=clock(), granted_by="test"))
     store.close()
+    to_be_copied(folder)
 
 
 def devices_file(folder: Path) -> Path:
@@ -81,7 +82,8 @@ def pushes(found: list[Told], size: int = 100) -> Iterator[Told]:
 
 
 def run_night(store: Store, city: Path, day: date = DAY) -> Nightly:
-    done = nightly(Desk.open(store, Settings(store=StoreSettings(folder=store.folder))), Order(day, city))
+    settings = settings_on(Settings(store=StoreSettings(folder=store.folder)))
+    done = nightly(Desk.open(store, settings), Order(day, city))
     assert all(not night.is_failed for night in done.nights), done
     return done
 

@@ -41,6 +41,8 @@ def chief(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     with server.store.writing() as session:
         session.get_one(User, "admin").os_name = ME
     monkeypatch.setenv("TRAJAUDIT_STORE__FOLDER", str(server.store.folder))
+    if server.settings.store.database_url is not None:
+        monkeypatch.setenv("TRAJAUDIT_STORE__DATABASE_URL", server.settings.store.database_url.get_secret_value())
     monkeypatch.setenv("TRAJAUDIT_LANG", "en")
     return server
 
@@ -240,14 +242,17 @@ from runs.settings import Settings, StoreSettings
 from store.engine import open_store
 
 def make():
-    folder = Path({folder!r})
-    return create_app(Platform(open_store(folder), Settings(store=StoreSettings(folder=folder)), b"s" * 32))
+    folder, url = Path({folder!r}), {url!r}
+    settings = Settings(store=StoreSettings(folder=folder, database_url=url))
+    return create_app(Platform(open_store(folder, url), settings, b"s" * 32))
 """
 
 
 @pytest.mark.slow
 def test_a_revoked_key_is_dead_on_all_workers_at_once(chief: Server, tmp_path: Path) -> None:
-    (tmp_path / "served_here.py").write_text(APPLICATION.format(folder=str(chief.store.folder)))
+    secret = chief.settings.store.database_url
+    url = None if secret is None else secret.get_secret_value()
+    (tmp_path / "served_here.py").write_text(APPLICATION.format(folder=str(chief.store.folder), url=url))
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

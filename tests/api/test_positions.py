@@ -18,13 +18,12 @@ from sqlalchemy import func, select
 
 from runs.ingest import Source, ingest
 from runs.push_night import late_days, only_pushed
-from store.engine import open_store
 from store.nights import current_files
 from store.tables.api import PushedPosition
 from tests.api.conftest import CITY, DAY, Server
+from tests.api.databases import template
 from tests.api.looping import run
 from tests.api.pushing import all_findings, city_without, make_known, run_night, server_with
-from tests.stores import Clock
 
 NDJSON = "application/x-ndjson"
 ROW = {"feed": "terminal", "terminal_id": "T1", "time": "2026-03-19T08:00:00+08:00", "lon": 114.1, "lat": 34.2}
@@ -162,7 +161,7 @@ def test_pushed_tracks_give_the_same_findings_as_the_file(server: Server, city_s
         with only_pushed() as folder:
             ingest(server.store, Source(folder, day, 0))
     run_night(server.store, trackless)
-    expected = open_store(city_store, clock=Clock())
+    expected = template(city_store)
     assert all_findings(server.store) == all_findings(expected)
     expected.close()
     assert count(server) == 0

@@ -373,8 +373,10 @@ def test_filters_that_are_not_known_and_cursors_of_others_are_refused(reading_se
 def test_a_night_that_was_not_audited_or_was_erased_has_no_report(server: Server) -> None:
     nights_before(server, 1, 1)
     with server.store.writing() as session:
-        session.execute(update(Night).where(Night.service_date == "2026-03-16").values(audited_ms=None, run_id=None))
-        session.execute(update(Night).where(Night.service_date == "2026-03-17").values(rules=None))
+        session.execute(
+            update(Night).where(Night.service_date == DAY - timedelta(days=2)).values(audited_ms=None, run_id=None)
+        )
+        session.execute(update(Night).where(Night.service_date == DAY - timedelta(days=1)).values(rules=None))
     assert {line["service_date"] for line in items(server, "auditor", "/v1/reports")} == {str(DAY)}
     for day in ("2026-03-16", "2026-03-17", "2019-01-01"):
         for report in ALL:

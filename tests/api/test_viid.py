@@ -21,12 +21,12 @@ from api.viid.digest import Told
 from feeds.faults import UnusableInput
 from runs.push_night import forget_old
 from runs.viid_files import read_crosswalk, read_peers
-from store.engine import open_store
 from store.nights import current_passages
 from store.pushed import staged
 from store.tables.api import PushedBatch, PushedPassage
 from store.tables.nights import Night
 from tests.api.conftest import DAY, Server
+from tests.api.databases import template
 from tests.api.looping import run
 from tests.api.pushing import (
     BY_CAMERAS,
@@ -338,7 +338,7 @@ def test_the_night_finds_the_same_as_from_the_file(make: Make, city: Path, city_
     ingested = done.nights[-1].ingested
     assert ingested is not None
     assert any("pushed: " in warning for warning in ingested.warnings) == (held > 0)
-    expected = open_store(city_store, clock=Clock())
+    expected = template(city_store)
     assert len({rule for _, rule, _, _ in camera_findings(expected)}) == len(BY_CAMERAS)
     assert camera_findings(server.store) == camera_findings(expected)
     assert count(server, PushedPassage) == count(server, PushedBatch) == 0
@@ -368,7 +368,7 @@ def test_a_server_that_is_killed_loses_no_passage_of_a_registered_plate(
     done = subprocess.run(told, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -9, done.stderr
     run_night(server.store, city)
-    expected = open_store(city_store, clock=Clock())
+    expected = template(city_store)
     assert camera_findings(server.store) == camera_findings(expected)
     expected.close()
 

@@ -11,9 +11,9 @@ from threading import Thread
 import pytest
 
 from api.viid.desk import ViidDesk, desk_of_platform
-from store.engine import open_store
 from store.nights import current_passages
 from tests.api.conftest import DAY, Server
+from tests.api.databases import template
 from tests.api.looping import run
 from tests.api.pushing import (
     Told,
@@ -27,7 +27,6 @@ from tests.api.pushing import (
     server_with,
 )
 from tests.api.viid_peer import DEVICE, REGISTER, Peer, digest_header
-from tests.stores import Clock
 
 Workers = tuple[Server, Server]
 
@@ -110,7 +109,7 @@ def test_the_night_finds_what_one_worker_would_have_found(workers: Workers, city
         desk.settle()
         assert len(desk.door.undecided) == 0
     run_night(store, city)
-    expected = open_store(city_store, clock=Clock())
+    expected = template(city_store)
     assert camera_findings(store) == camera_findings(expected)
     with store.reading() as ours, expected.reading() as theirs:
         mine, file = current_passages(ours, DAY), current_passages(theirs, DAY)
