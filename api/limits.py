@@ -1,6 +1,6 @@
-"""How much one account or one client's address may ask for; in the memory of each worker, so n workers allow n times.
+"""How much one account or one client's address may ask for, of all processes of a server together (`api.tallies`).
 
-Windows slide: of the minute before counts what is left of it. What must hold over all workers, an account's lock, is in
+Windows slide: of the minute before counts what is left of it. What must outlive the server, an account's lock, is in
 the database (`store.failed_logins`).
 """
 
@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from threading import Lock
+from dataclasses import replace
 
+from api.tallies import OwnTallies, Tallies, Tally
 from runs.settings import Settings
 from store.failed_logins import Attempt, LockRule, name_digest
 
 WINDOW_S = 60.0
-MOST_KEYS = 20_000
-"""Addresses and accounts remembered at once; beyond that the longest known are forgotten."""
 _MOST_FAILURES = 64
+_LOCKS = "address-locks"
 Clock = Callable[[], float]
 
 
@@ -43,43 +41,33 @@ def client_address(host: str | None) -> str:
 
 
 class Window:
-    """At most `most` a minute for each key; 0: any number."""
+    """At most `most` a minute for each key; 0: any number. `kind`: tells its counts apart from others."""
 
-    def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
-        """Begin with nothing counted."""
+    def __init__(
+        self, most: int, clock: Clock = time.monotonic, tallies: Tallies | None = None, kind: str = "window"
+    ) -> None:
+        """Count in the tallies that are given, or by itself."""
         self.most, self._clock = most, clock
-        self._counts: dict[str, tuple[int, int, int]] = {}  # key: number of the window, count in it, in the one before
-        self._lock = Lock()
+        self._tallies, self._kind = tallies or OwnTallies(), kind
 
     def wait_s(self, key: str) -> int:
         """Count one more and return 0; or, where it is too much, return after how many seconds to ask again."""
         if not self.most:
             return 0
         number, part = divmod(self._clock() / WINDOW_S, 1.0)
-        with self._lock:
-            here, before = self._now(key, int(number))
-            if before * (1.0 - part) + here < self.most:
-                self._counts[key] = (int(number), here + 1, before)
-                return 0
-        left = 1.0 - part if here >= self.most else 1.0 - (self.most - here) / before - part
-        return int(left * WINDOW_S + 1e-6) + 1  # never just then, but a moment later
+        return self._tallies.change(self._kind, key, lambda held: self._counted(held, int(number), part))
 
-    def _now(self, key: str, number: int) -> tuple[int, int]:
-        """Return the counts of this window and the one before."""
-        held = self._counts.pop(key, None)  # put in again at the end: the first ones are the longest unused
-        while len(self._counts) >= MOST_KEYS:
-            del self._counts[next(iter(self._counts))]
+    def _counted(self, held: Tally | None, number: int, part: float) -> tuple[Tally, int]:
+        """Return the number of the window, the count in it and in the one before; and for how long to wait."""
         last, here, before = held or (number, 0, 0)
-        if last != number:
+        if last > number:  # another process looked at the clock later, and counted first
+            number, part = last, 0.0
+        elif last < number:
             here, before = 0, here if last == number - 1 else 0
-        self._counts[key] = (number, here, before)
-        return here, before
-
-
-@dataclass(slots=True)
-class _Failures:
-    names: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=_MOST_FAILURES))
-    held_until_ms: int = 0
+        if before * (1.0 - part) + here < self.most:
+            return [number, here + 1, before], 0
+        left = 1.0 - part if here >= self.most else 1.0 - (self.most - here) / before - part
+        return [number, here, before], int(left * WINDOW_S + 1e-6) + 1  # never just then, but a moment later
 
 
 class AddressLocks:
@@ -88,56 +76,51 @@ class AddressLocks:
     A success takes back the failures under that name only: with an account of one's own one does not buy more guesses.
     """
 
-    def __init__(self, rule: LockRule, clock: Clock = time.monotonic) -> None:
-        """Begin with nobody locked."""
-        self._rule, self._clock = rule, clock
-        self._by_address: dict[str, _Failures] = {}
-        self._lock = Lock()
+    def __init__(self, rule: LockRule, clock: Clock = time.monotonic, tallies: Tallies | None = None) -> None:
+        """Count in the tallies that are given, or by itself."""
+        self._rule, self._clock, self._tallies = rule, clock, tallies or OwnTallies()
 
     def begin(self, address: str, name: str) -> Attempt:
-        """Count an attempt as a failure, unless the address is locked; times count from the server's start."""
+        """Count an attempt as a failure, unless the address is locked; times count from the machine's start."""
         now_ms = self.now_ms()
-        with self._lock:
-            held = self._by_address.pop(address, None) or _Failures()
-            while len(self._by_address) >= MOST_KEYS:
-                del self._by_address[next(iter(self._by_address))]
-            self._by_address[address] = held
-            if now_ms < held.held_until_ms:
-                return Attempt(held.held_until_ms)
-            while held.names and held.names[0][1] < now_ms - 2 * self._rule.longest_ms:
-                held.names.popleft()
-            held.names.append((name_digest(name), now_ms))
-            lock_ms = self._rule.lock_ms(len(held.names))
-            held.held_until_ms = now_ms + lock_ms if lock_ms else 0
-            return Attempt(None, lock_ms > 0)
+        return self._tallies.change(_LOCKS, address, lambda held: self._begun(held, name_digest(name), now_ms))
+
+    def _begun(self, held: Tally | None, name_sha256: str, now_ms: int) -> tuple[Tally, Attempt]:
+        """Return until when the address is held, and its failures: name, time; and where the attempt stands."""
+        held_until_ms, failures = held or (0, [])
+        if now_ms < held_until_ms:
+            return [held_until_ms, failures], Attempt(held_until_ms)
+        kept = [one for one in failures if one[1] >= now_ms - 2 * self._rule.longest_ms]
+        kept = [*kept, [name_sha256, now_ms]][-_MOST_FAILURES:]
+        lock_ms = self._rule.lock_ms(len(kept))
+        return [now_ms + lock_ms if lock_ms else 0, kept], Attempt(None, lock_ms > 0)
 
     def forget(self, address: str, name: str) -> None:
         """Take back the failures under a name that has succeeded, and the lock that its last attempt brought."""
-        with self._lock:
-            held = self._by_address.get(address)
-            if held is not None:
-                kept = [one for one in held.names if one[0] != name_digest(name)]
-                held.names = deque(kept, maxlen=_MOST_FAILURES)
-                held.held_until_ms = 0
+        self._tallies.change(_LOCKS, address, lambda held: (_without(held, name_digest(name)), None))
 
     def now_ms(self) -> int:
-        """Return the time that locks count in."""
+        """Return the time that locks count in: the same for all processes of a machine."""
         return int(self._clock() * 1000)
 
 
-class Limits:
-    """All that is counted on a worker."""
+def _without(held: Tally | None, name_sha256: str) -> Tally | None:
+    kept = [one for one in held[1] if one[0] != name_sha256] if held else []
+    return [0, kept] if kept else None
 
-    def __init__(self, settings: Settings, clock: Clock = time.monotonic) -> None:
+
+class Limits:
+    """All that is counted."""
+
+    def __init__(self, settings: Settings, clock: Clock = time.monotonic, tallies: Tallies | None = None) -> None:
         """Take the numbers from the settings."""
-        most = settings.limits
+        most, self.tallies = settings.limits, tallies or OwnTallies()
         self.rule = lock_rule(settings)
-        self.locks = AddressLocks(replace(self.rule, after=settings.login.lock_address_after), clock)
-        self.logins_account, self.logins_address = (
-            Window(most.logins_account, clock),
-            Window(most.logins_address, clock),
-        )
-        self.account, self.address = Window(most.requests_account, clock), Window(most.requests_address, clock)
+        self.locks = AddressLocks(replace(self.rule, after=settings.login.lock_address_after), clock, self.tallies)
+        self.logins_account = Window(most.logins_account, clock, self.tallies, "logins-account")
+        self.logins_address = Window(most.logins_address, clock, self.tallies, "logins-address")
+        self.account = Window(most.requests_account, clock, self.tallies, "account")
+        self.address = Window(most.requests_address, clock, self.tallies, "address")
 
 
 def lock_rule(settings: Settings) -> LockRule:

@@ -17,15 +17,19 @@ from typing import Any
 
 import structlog
 from fastapi import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.identity import asker_known
 from api.metrics import Metrics
+from runs.persist import is_passing
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = "trajaudit.run_id"
 UNKNOWN_ROUTE = "-"
+AGAIN_S = 5
+"""Seconds after which to come back where the database is away."""
 _MOST_FRAMES = 12
 
 
@@ -92,6 +96,14 @@ def note_run(request: Request, run_id: str) -> None:
     request.scope[RUN] = run_id
 
 
+def _answer(request: Request, error: BaseException) -> Response:
+    """Return what a caller is told of something that nobody caught."""
+    if is_passing(error):
+        headers = {"Retry-After": str(AGAIN_S)}
+        return problems.answer(request, 503, "not-ready", "The database does not answer.", headers=headers)
+    return problems.answer(request, 500, "fault")
+
+
 class RequestLog:
     """Counts and logs each request; a fault that nobody caught is answered here, inside of what every answer gets."""
 
@@ -118,7 +130,7 @@ class RequestLog:
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer and the log a line
             fault = fault_of(error)
             if status == 0:
-                await problems.answer(Request(scope), 500, "fault")(scope, receive, noted)
+                await _answer(Request(scope), error)(scope, receive, noted)
         finally:
             self._tell(scope, status, time.perf_counter() - began, fault)
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 
 from api.limits import Limits
+from api.tallies import OwnTallies, SharedTallies
 from api.tokens import Tokens
 from runs.job_board import Board
 from runs.jobs import Jobs
@@ -41,7 +42,8 @@ class Platform:
     def __post_init__(self) -> None:
         """Take the city's time, the limits and the provider's keys from the settings; nothing runs yet."""
         self.local = LocalTime(self.settings.nightly.timezone)
-        self.limits = Limits(self.settings)
+        tallies = OwnTallies() if self.shared is None else SharedTallies(self.shared)
+        self.limits = Limits(self.settings, tallies=tallies)
         self.tokens = Tokens(self.settings.identity)
         self.jobs = Jobs(self.store.clock, None if self.shared is None else Board(self.shared / "jobs"))
         self.maps = NightMaps(self.store, self.settings)

@@ -40,6 +40,10 @@ TITLES = {
 }
 
 
+_ANYWHERE = (400, 401, 429, 503)
+"""What any route may answer."""
+
+
 class FieldFault(BaseModel):
     """One thing that is wrong with a request."""
 
@@ -106,7 +110,7 @@ def answer(
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the errors of a route for its OpenAPI document."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {s: {"description": TITLES[s], "content": {MEDIA_TYPE: schema}} for s in sorted({*statuses, 400, 401, 429})}
+    return {s: {"description": TITLES[s], "content": {MEDIA_TYPE: schema}} for s in sorted({*statuses, *_ANYWHERE})}
 
 
 def install(app: FastAPI) -> None:

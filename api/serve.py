@@ -22,6 +22,7 @@ from api.app import create_app
 from api.logs import LOG_CONFIG
 from api.metrics import SHARED as SHARED_METRICS
 from api.platform import Platform
+from api.tallies import SharedTallies
 from feeds.faults import Fault, UnusableInput
 from runs.job_board import shared_folder
 from runs.open_store import opened
@@ -57,6 +58,7 @@ def run(host: str, port: int, workers: int, path: Path | None, lang: str, quiet:
     with shared_folder() as folder:
         if workers > 1:
             os.environ[SHARED_FOLDER] = str(folder)
+            SharedTallies(folder).close()  # made once, before several processes would make it at the same time
             metrics = folder / "metrics"
             metrics.mkdir()
             os.environ[SHARED_METRICS] = str(metrics)

@@ -40,7 +40,7 @@ from runs.who import acting, look
 from runs.words import say
 from store.access_log import Entry, LogRefused, append, is_reason
 from store.accounts import actor_of, named_by_os
-from store.casework import CaseChanged, cases_where, load_case, load_events, open_cases, record_events
+from store.casework import CaseChanged, cases_where, load_case, load_events, load_to_change, open_cases, record_events
 from store.engine import Store, StoreRefused
 from store.pages import case_page
 from store.results import findings_of, to_finding
@@ -53,10 +53,7 @@ PRECISION_BY = {"rule": "rule", "school": "school_id", "provider": "provider", "
 """What the table of precision may be broken down by, as it is asked for."""
 
 Payload = Mapping[str, Any] | Callable[[Case], Mapping[str, Any]]
-"""What is said with an action; or what makes it of the case as it stands in the transaction.
-
-The latter is not tried again on a case that was changed meanwhile: it would speak of findings that nobody has seen.
-"""
+"""What is said with an action; or what makes it of the case as it stands in the transaction."""
 
 
 class NoSuchCase(StoreRefused):
@@ -269,30 +266,18 @@ def act(
 ) -> dict[str, Any]:
     """Record what somebody does with a case, and return the case as it stands then, without whom it is about.
 
-    `seen`: how many events the case had when it was looked at. Raises `CaseChanged` where it has others, and where
-    somebody else was faster (twice, if the payload does not depend on the case); `ActRefused` where it may not be done,
-    or not so.
+    `seen`: how many events the case had when it was looked at. Raises `CaseChanged` where it has others;
+    `ActRefused` where it may not be done, or not so. Of several at once one waits for the other.
     """
     _seen(store, actor, case_id)
     sight = sight_of(store, actor, settings)
     try:
-        case = _retried_once(store, actor, settings, case_id, action, payload, seen)
+        case = _recorded(store, actor, settings, case_id, action, payload, seen)
     except ActRefused as error:
         if error.code == "not-allowed":
             _write_denied(store, actor, case_id, action)
         raise
     return {**case_line(case, sight, numbers_of([case])), "possible": possible_for(case, actor)}
-
-
-def _retried_once(
-    store: Store, actor: Actor, settings: Settings, case_id: str, action: Action, payload: Payload, seen: int | None
-) -> Case:
-    try:
-        return _recorded(store, actor, settings, case_id, action, payload, seen)
-    except CaseChanged:
-        if callable(payload) or seen is not None:
-            raise
-        return _recorded(store, actor, settings, case_id, action, payload, seen)
 
 
 def _recorded(
@@ -301,7 +286,7 @@ def _recorded(
     """Decide and record in one transaction."""
     due = terms_of(settings, LocalTime(settings.nightly.timezone)).due_ms
     with store.writing() as session:
-        case = load_case(session, case_id)
+        case = load_to_change(session, case_id)
         if case is None:
             raise NoSuchCase(say("There is no case {case}.").format(case=case_id))
         if seen is not None and seen != case.n_events:

@@ -21,6 +21,7 @@ from cases.roles import Permission, Place, Placed
 from cases.states import DECIDED, UNDECIDED
 from runs.coverage import hours
 from runs.night_reader import NightReader, cases_told, findings_told, standing, standing_night
+from store.ordering import by_code_points
 from store.pages import register_content
 from store.results import not_assessed_of
 from store.tables.nights import Night
@@ -143,7 +144,8 @@ def _fleet(asked: NightAsked) -> Numbers:
 def vehicle_days(session: Session, service_date: date, covers: Callable[[Placed], bool]) -> dict[str, VehicleDay]:
     """Return the vehicle-days of a night by vehicle, as last audited, of the cars for which `covers` holds."""
     row = VehicleDay
-    rows = session.scalars(select(row).where(row.service_date == service_date).order_by(row.vehicle_id))
+    asked = select(row).where(row.service_date == service_date)
+    rows = session.scalars(asked.order_by(by_code_points(session, row.vehicle_id)))
     return {d.vehicle_id: d for d in rows if covers(Place(d.district, d.school_id))}
 
 

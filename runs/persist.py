@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from store.engine import Store
 
@@ -47,6 +48,11 @@ def persistently(store: Store, wait_s: float, work: Callable[[], T], told: list[
 def is_away(error: BaseException) -> bool:
     """Whether the database could not be reached, or went away, or was held by another writer for too long."""
     return isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, OperationalError))
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the database is away, or full, or has no connection left: nothing was done, and it may be done later."""
+    return is_away(error) or is_full(error) or isinstance(error, NoConnection)
 
 
 def is_full(error: BaseException) -> bool:

@@ -139,7 +139,7 @@ class LoginSettings(Group):
 
 
 class LimitSettings(Group):
-    """How much one may ask for in a minute, on each worker; 0: any number."""
+    """How much one may ask for in a minute, of all workers together; 0: any number."""
 
     logins_account: int = Field(10, ge=0, description="Logins under one name.")
     logins_address: int = Field(30, ge=0, description="Logins from one client's address.")
@@ -222,10 +222,10 @@ class ViidSettings(Group):
     )
     server_id: str = Field("00000000005030000001", pattern=r"^[0-9]{20}$", description="Our own id, 20 digits.")
     max_body_mb: int = Field(16, ge=1, le=32, description="MB that one push may have.")
-    at_once: int = Field(2, ge=1, le=32, description="Pushes that are decided on at once.")
-    waiting: int = Field(16, ge=0, le=1000, description="Pushes that wait for that; further ones are told: busy.")
+    at_once: int = Field(2, ge=1, le=32, description="Pushes that a worker decides on at once.")
+    waiting: int = Field(16, ge=0, le=1000, description="Pushes that wait for that; more are told: busy.")
     undecided: int = Field(
-        50_000, ge=0, description="Passages held in memory that may be misread plates, until tracks decide on them."
+        50_000, ge=0, description="Passages in a worker's memory that may be misread plates, until tracks decide."
     )
 
 

@@ -18,6 +18,7 @@ from cases import roles
 from cases.roles import Actor, Permission, Role
 from store.access_log import Entry, alone, append
 from store.engine import StoreRefused
+from store.ordering import by_code_points
 from store.tables.access import Grant, User
 
 SUBJECT_KIND = "account"
@@ -46,7 +47,7 @@ def has_accounts(session: Session) -> bool:
 
 def accounts(session: Session, at_ms: int) -> list[Account]:
     """Return all accounts with the roles that they hold at a time, by name; a disabled one holds none."""
-    found = session.scalars(select(User).order_by(User.name)).all()
+    found = session.scalars(select(User).order_by(by_code_points(session, User.name))).all()
     return [
         Account(u.name, u.os_name, u.created_ms, u.disabled_ms, () if _is_off(u, at_ms) else _grants(session, u, at_ms))
         for u in found

@@ -67,7 +67,7 @@ def keys_of(session: Session, name: str) -> list[ApiKey]:
 def revoke_key(session: Session, by: Actor, key_id: int, at_ms: int, reason: str = "") -> str:
     """End a key at once; return whose it was."""
     must_manage(session, by, at_ms)
-    row = session.get(ApiKey, key_id)
+    row = session.get(ApiKey, key_id, with_for_update=True)
     if row is None:
         raise AccountRefused(f"there is no key {key_id}: `trajaudit user keys NAME` shows an account's keys")
     if row.revoked_ms is not None:

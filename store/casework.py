@@ -17,6 +17,8 @@ from cases.matter import CaseFinding, Matter, case_finding, matter_of
 from cases.roles import Role
 from cases.spot_checks import Checked, SpotCheck
 from cases.states import UNDECIDED, Action, State
+from store.access_log import alone
+from store.ordering import by_code_points
 from store.tables import casework as t
 from store.tables.results import Notice
 
@@ -32,6 +34,12 @@ def load_case(session: Session, case_id: str) -> Case | None:
     """Return a case as its events make it; None where there is none."""
     events = load_events(session, [case_id]).get(case_id)
     return None if not events else replay(events)
+
+
+def load_to_change(session: Session, case_id: str) -> Case | None:
+    """Return a case as it stands, which nobody else changes until the transaction ends; None where there is none."""
+    session.scalar(select(t.CaseRow.case_id).where(t.CaseRow.case_id == case_id).with_for_update())
+    return load_case(session, case_id)
 
 
 def load_events(session: Session, case_ids: Iterable[str]) -> dict[str, list[Event]]:
@@ -193,6 +201,7 @@ def record_checks(
     reason: str | None = None,
 ) -> int:
     """Write down vehicle-days that somebody is to look at; one that is there already stays. Return how many came."""
+    alone(session)  # else two could find the same one missing, and the second to write it would fail
     n = 0
     for c in checks:
         if session.get(t.SpotCheck, (c.service_date, c.vehicle_id)) is not None:
@@ -213,7 +222,7 @@ def checks_between(session: Session, first: date, last: date) -> list[t.SpotChec
     """Return the vehicle-days to be looked at, of some service days, in order."""
     row = t.SpotCheck
     found = select(row).where(row.service_date >= first, row.service_date <= last)
-    return list(session.scalars(found.order_by(row.service_date, row.vehicle_id)))
+    return list(session.scalars(found.order_by(row.service_date, by_code_points(session, row.vehicle_id))))
 
 
 def checked(row: t.SpotCheck) -> Checked:

@@ -69,16 +69,15 @@ def forget(session: Session, name: str) -> None:
 def _row(session: Session, name: str, at_ms: int) -> FailedLogin:
     """Return the row of a name, which others then wait for."""
     asked = select(FailedLogin).where(FailedLogin.name_sha256 == name_digest(name)).with_for_update()
-    found = session.scalar(asked)
-    if found is not None:
-        return found
-    made = FailedLogin(name_sha256=name_digest(name), failures=0, last_ms=at_ms, locked_until_ms=None)
-    try:
-        with session.begin_nested():
-            session.add(made)
-    except IntegrityError:
-        return session.scalars(asked).one()
-    return made
+    while (found := session.scalar(asked)) is None:
+        made = FailedLogin(name_sha256=name_digest(name), failures=0, last_ms=at_ms, locked_until_ms=None)
+        try:
+            with session.begin_nested():
+                session.add(made)
+        except IntegrityError:
+            continue  # another was faster; who succeeds takes the row away again
+        return made
+    return found
 
 
 def name_digest(name: str) -> str:

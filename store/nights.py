@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from audit.evidence import digest
 from store.access_log import alone
+from store.ordering import by_code_points
 from store.registers import Items, as_known, record_registers
 from store.tables.nights import Blob, Ingest, Night, NightFile, PassageSet
 
@@ -77,7 +78,7 @@ def current_files(session: Session, service_date: date, known_ms: int | None = N
         select(NightFile.name, NightFile.sha256, Blob.size)
         .join(Blob, Blob.sha256 == NightFile.sha256)
         .where(NightFile.service_date == service_date, *as_known(NightFile, known_ms))
-        .order_by(NightFile.name)
+        .order_by(by_code_points(session, NightFile.name))
     )
     return {name: Arrival(sha256, size) for name, sha256, size in rows}
 

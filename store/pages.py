@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from store.engine import POSTGRESQL
+from store.ordering import by_code_points
 from store.registers import REGISTERS, as_known
 from store.tables import registers as t
 from store.tables.casework import CaseRow
@@ -28,13 +28,8 @@ _EARLIEST_MS = -62_135_596_800_000
 """1 January of the year 1: no date of Python is earlier."""
 
 
-def _plain(session: Session, text: Any) -> Any:
-    """Return a text column as it is ordered: byte by byte, which SQLite does anyhow."""
-    return text.collate("C") if session.get_bind().dialect.name == POSTGRESQL else text
-
-
 def _vehicle_last(session: Session, row: Any) -> list[Any]:
-    return [case((row.vehicle_id.is_(None), 1), else_=0), _plain(session, func.coalesce(row.vehicle_id, ""))]
+    return [case((row.vehicle_id.is_(None), 1), else_=0), by_code_points(session, func.coalesce(row.vehicle_id, ""))]
 
 
 def finding_place(row: FindingRow) -> list[Any]:
@@ -55,7 +50,12 @@ def finding_page(
     `keep`: what no query can ask; rows are read until `limit` of them are kept.
     """
     row = FindingRow
-    keys = [row.start_ms, *_vehicle_last(session, row), _plain(session, row.rule), _plain(session, row.finding_id)]
+    keys = [
+        row.start_ms,
+        *_vehicle_last(session, row),
+        by_code_points(session, row.rule),
+        by_code_points(session, row.finding_id),
+    ]
     # True of every row: it has SQLite, which keeps no statistics here, go along the index instead of sorting them all.
     conditions = [row.start_ms >= _EARLIEST_MS, *where, *as_known(row, known_ms)]
     return _scanned(_reader(session, row, keys, conditions), finding_place, after, limit, keep)
@@ -84,7 +84,7 @@ def not_assessed_page(
 ) -> list[NotAssessedRow]:
     """Return what could not be answered, as known at a time, in the order of `not_assessed.csv`."""
     row = NotAssessedRow
-    texts = [_plain(session, row.rule), row.end_ms, _plain(session, row.reason), row.id]
+    texts = [by_code_points(session, row.rule), row.end_ms, by_code_points(session, row.reason), row.id]
     keys = [row.start_ms, *_vehicle_last(session, row), *texts]
     read = _reader(session, row, keys, [*where, *as_known(row, known_ms)])
     return _scanned(read, not_assessed_place, after, limit, None)
@@ -92,7 +92,7 @@ def not_assessed_page(
 
 def vehicle_day_page(session: Session, where: Conditions, after: Place | None, limit: int) -> list[VehicleDay]:
     """Return vehicle-days by service day and vehicle, behind a place (the day's ISO text, the vehicle)."""
-    keys = [VehicleDay.service_date, _plain(session, VehicleDay.vehicle_id)]
+    keys = [VehicleDay.service_date, by_code_points(session, VehicleDay.vehicle_id)]
     behind = None if after is None else [date.fromisoformat(after[0]), after[1]]
     read = _reader(session, VehicleDay, keys, where)
     return _scanned(read, lambda row: [row.service_date, row.vehicle_id], behind, limit, None)
@@ -112,7 +112,7 @@ def case_page(
 ) -> list[CaseRow]:
     """Return cases by service day, opening and id, behind a place; `limit` None: all of them."""
     row = CaseRow
-    read = _reader(session, row, [row.service_date, row.opened_ms, _plain(session, row.case_id)], where)
+    read = _reader(session, row, [row.service_date, row.opened_ms, by_code_points(session, row.case_id)], where)
     behind = None if after is None else [date.fromisoformat(after[0]), *after[1:]]
     most = sys.maxsize if limit is None else limit
     return _scanned(read, lambda r: [r.service_date, r.opened_ms, r.case_id], behind, most, keep or _any)

@@ -16,6 +16,7 @@ from audit.coverage import CarCoverage
 from audit.finding import Finding, NotAssessed, Severity
 from audit.recall import Keys
 from cases.matter import substance_of
+from store.ordering import by_code_points
 from store.registers import as_known
 from store.tables.results import FindingRow, NotAssessedRow, VehicleDay
 
@@ -232,7 +233,7 @@ def counted_not_assessed(session: Session, service_date: date) -> list[tuple[str
         select(row.rule, row.reason, func.count())
         .where(row.service_date == service_date, row.superseded_ms.is_(None))
         .group_by(row.rule, row.reason)
-        .order_by(row.rule, row.reason)
+        .order_by(by_code_points(session, row.rule), by_code_points(session, row.reason))
     )
     return [(rule, reason, n) for rule, reason, n in session.execute(told)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from store.tables.api import ViidDevice
@@ -15,7 +16,12 @@ SEEN_EVERY_MS = 30_000
 
 def register(session: Session, device_id: str, at_ms: int) -> None:
     """Have a device registered."""
-    session.merge(ViidDevice(device_id=device_id, registered_ms=at_ms, seen_ms=at_ms, ended_ms=None))
+    told = {"registered_ms": at_ms, "seen_ms": at_ms, "ended_ms": None}
+    try:
+        with session.begin_nested():
+            session.merge(ViidDevice(device_id=device_id, **told))
+    except IntegrityError:  # it came twice at once, where there was no row yet
+        session.execute(update(ViidDevice).where(ViidDevice.device_id == device_id).values(told))
 
 
 def unregister(session: Session, device_id: str, at_ms: int) -> None:

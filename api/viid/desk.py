@@ -6,13 +6,15 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Request
 
 from api.platform import Platform, platform_of
+from api.tallies import Change, Tally
 from api.viid.dialect import Code, ViidRefused
 from runs.push_door import PushDoor
 from runs.push_night import decide, forget_old
@@ -21,17 +23,18 @@ from runs.viid_files import ViidPeer, read_crosswalk, read_peers
 
 DECIDE_EVERY_S = 600
 _LOCK_AFTER, _LOCK_MS = 5, 60_000
+_FAILURES = "viid-passwords"
 _MADE = threading.Lock()
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class ViidDesk:
-    """Made once, by `desk_of`. `failures`: wrong passwords by device, and until when none is tried."""
+    """Made once, by `desk_of`."""
 
     platform: Platform
     peers: dict[str, ViidPeer]
     door: PushDoor
-    failures: dict[str, tuple[int, int]] = field(default_factory=dict)
     taking: int = 0
     limiter: anyio.CapacityLimiter | None = None
 
@@ -50,13 +53,21 @@ class ViidDesk:
 
     def is_locked(self, device_id: str) -> bool:
         """Whether no password of a device is tried for now."""
-        return self.failures.get(device_id, (0, 0))[1] > self.platform.store.clock()
+        now_ms = self.platform.store.clock()
+        return self._failures(device_id, lambda held: (held, held is not None and held[1] > now_ms))
 
     def failed(self, device_id: str) -> None:
         """Count a wrong password."""
-        n = self.failures.get(device_id, (0, 0))[0] + 1
-        until_ms = self.platform.store.clock() + _LOCK_MS if n >= _LOCK_AFTER else 0
-        self.failures[device_id] = (n, until_ms)
+        until_ms = self.platform.store.clock() + _LOCK_MS
+        self._failures(device_id, lambda held: (_one_more(held, until_ms), None))
+
+    def proven(self, device_id: str) -> None:
+        """Take back the wrong passwords before a right one."""
+        self._failures(device_id, lambda _held: (None, None))
+
+    def _failures(self, device_id: str, how: Change[T]) -> T:
+        """Change what is counted of a device, on all workers: wrong passwords, and until when none is tried."""
+        return self.platform.limits.tallies.change(_FAILURES, device_id, how)
 
     def take_place(self) -> None:
         """Take a place among the pushes in work; raises `ViidRefused` (busy) where all are taken."""
@@ -81,6 +92,11 @@ class ViidDesk:
         decide(platform.store, self.door.undecided, platform.local, platform.settings.nightly.history_days)
         forget_old(platform.store, platform.local, days)
         self.door.undecided.forget_before(self.door.first_day())
+
+
+def _one_more(held: Tally | None, until_ms: int) -> Tally:
+    n = 1 if held is None else held[0] + 1
+    return [n, until_ms if n >= _LOCK_AFTER else 0]
 
 
 def desk_of_platform(app: FastAPI) -> ViidDesk:

@@ -10,9 +10,11 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.platform import platform_of
+from runs.persist import is_passing
 
 MEDIA_TYPE = "application/VIID+JSON"
 
@@ -105,5 +107,9 @@ class ViidRoute(APIRoute):
             except HTTPException as error:
                 code = _OF_HTTP.get(error.status_code, Code.OTHER)
                 return one(request, Said(code), error.status_code, error.headers)
+            except SQLAlchemyError as error:
+                if not is_passing(error):
+                    raise
+                return one(request, Said(Code.BUSY), 503, {"Retry-After": "5"})
 
         return handle

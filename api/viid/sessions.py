@@ -43,7 +43,7 @@ def authenticated(request: Request) -> ViidPeer:
         raise _unknown(request)
     if not use_once(platform.store, _ISSUER, f"{told.nonce}:{int(told.nc, 16)}", until_ms):
         raise _unknown(request, stale=True)
-    desk.failures.pop(peer.device_id, None)
+    desk.proven(peer.device_id)
     return peer
 
 

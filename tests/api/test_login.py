@@ -403,16 +403,6 @@ def test_the_wait_that_is_told_is_enough() -> None:
                 break
 
 
-def test_a_window_remembers_no_more_than_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.limits.MOST_KEYS", 3)
-    window, locks = Window(1, lambda: 0.0), AddressLocks(LockRule(), lambda: 0.0)
-    for n in range(10):
-        window.wait_s(str(n))
-        locks.begin(str(n), "x")
-    assert len(window._counts) <= 3
-    assert len(locks._by_address) <= 3
-
-
 # ---------------------------------------------------------------- passwords
 
 
