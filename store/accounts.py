@@ -23,6 +23,8 @@ from store.tables.access import Grant, User
 
 SUBJECT_KIND = "account"
 NAME_MAX, SCHOOL_MAX = 64, 200
+_DOTS = {".", ".."}
+"""Clients take them out of addresses, so that an account of that name could not be disabled over HTTP."""
 
 
 class AccountRefused(StoreRefused):
@@ -157,8 +159,8 @@ def role_in(actor: Actor, permission: Permission, place: roles.Placed | None = N
 
 def _add_user(session: Session, by: Actor, name: str, os_name: str | None, at_ms: int, reason: str) -> None:
     taken = {other.casefold() for other in session.scalars(select(User.name))}
-    if not _is_name(name) or name.casefold() == roles.SYSTEM_NAME:
-        expected = f"expected 1 to {NAME_MAX} plain characters, and not {roles.SYSTEM_NAME!r}"
+    if not _is_name(name) or name in _DOTS or name.casefold() == roles.SYSTEM_NAME:
+        expected = f"expected 1 to {NAME_MAX} plain characters, not dots alone, and not {roles.SYSTEM_NAME!r}"
         raise AccountRefused(f"{name!r} cannot be the name of an account: {expected}")
     if name.casefold() in taken:
         raise AccountRefused(f"account {name!r} is there already: names stay taken, even of disabled accounts")

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 DATABASE_FILE = "trajaudit.db"
 BUSY_MS = 30_000
+"""For how long a writing transaction waits for another one, in either database."""
 _WRITES = "trajaudit_writes"
 
 
@@ -86,8 +87,7 @@ def open_store(folder: Path, url: str | None = None, clock: Callable[[], int] = 
     except OSError as error:
         raise StoreRefused(f"{folder}: the store's folder cannot be made: {error.strerror}") from error
     engine = _engine(url or f"sqlite:///{(folder / DATABASE_FILE).absolute()}")
-    if engine.dialect.name == SQLITE:
-        _tune_sqlite(engine)
+    (_tune_sqlite if engine.dialect.name == SQLITE else _tune_postgresql)(engine)
     return Store(folder, engine, clock)
 
 
@@ -121,3 +121,12 @@ def _tune_sqlite(engine: Engine) -> None:
     def _begun(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _tune_postgresql(engine: Engine) -> None:
+    """Have who writes wait for another no longer than in SQLite: PostgreSQL would have him wait for ever."""
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        if connection.get_execution_options().get(_WRITES, False):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_MS}")
