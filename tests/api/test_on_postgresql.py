@@ -1,4 +1,4 @@
-"""The API on PostgreSQL: its tests once more with their stores there (`test_same_answers.py` holds the two together)."""
+"""The API on PostgreSQL: its tests once more with their stores there; `test_same_answers.py` holds the two together."""
 
 from __future__ import annotations
 
