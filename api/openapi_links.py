@@ -69,11 +69,16 @@ WAYS = (
     Way("act", f"POST {_CASE}/actions", f"POST {_CASE}/actions",
         {"case_id": f"{BODY}/case_id", "header.if-match": "$response.header.ETag"}),
     Way("case", f"POST {_CASE}/actions", f"GET {_CASE}", {"case_id": f"{BODY}/case_id"}),
+    Way("map", f"GET {_CASE}", f"GET /maps{_CASE.removeprefix('/v1')}/map", {"case_id": f"{BODY}/case_id"}),
     Way("job", f"POST {_NIGHT}/runs", "GET /v1/jobs/{job_id}", {"job_id": f"{BODY}/job_id"}, "202"),
     Way("job", f"POST {_NIGHT}/preview", "GET /v1/jobs/{job_id}", {"job_id": f"{BODY}/job_id"}, "202"),
     Way("user", "POST /v1/users", "GET /v1/users/{name}", {"name": f"{BODY}/name"}, "201"),
     Way("grant", "POST /v1/users", "POST /v1/users/{name}/grants", {"name": f"{BODY}/name"}, "201"),
     Way("disable", "POST /v1/users", "POST /v1/users/{name}/disable", {"name": f"{BODY}/name"}, "201"),
+    Way(
+        "revoke", "POST /v1/users/{name}/grants", "DELETE /v1/users/{name}/grants/{role}",
+        {"name": "$request.path.name", "role": "$request.body#/role"}, "201",
+    ),
     Way(
         "decide", "POST /v1/spot-checks", "POST /v1/spot-checks/{date}/{vehicle}/decision",
         {"date": f"{BODY}/service_date", "vehicle": f"{BODY}/vehicle_id"}, "201",

@@ -160,7 +160,7 @@ def role_in(actor: Actor, permission: Permission, place: roles.Placed | None = N
 def _add_user(session: Session, by: Actor, name: str, os_name: str | None, at_ms: int, reason: str) -> None:
     taken = {other.casefold() for other in session.scalars(select(User.name))}
     if not _is_name(name) or name in _DOTS or name.casefold() == roles.SYSTEM_NAME:
-        expected = f"expected 1 to {NAME_MAX} plain characters, not dots alone, and not {roles.SYSTEM_NAME!r}"
+        expected = f"expected 1 to {NAME_MAX} plain characters, and not {roles.SYSTEM_NAME!r}, '.' or '..'"
         raise AccountRefused(f"{name!r} cannot be the name of an account: {expected}")
     if name.casefold() in taken:
         raise AccountRefused(f"account {name!r} is there already: names stay taken, even of disabled accounts")

@@ -12,7 +12,9 @@ from api.openapi import document
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 VERSION = "3.0.3"
-ANSWERS: dict[int | str, dict[str, Any]] = {200: {"description": "The document.", "content": {MEDIA_TYPE: {}}}}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The document.", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
+}
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 _UNKNOWN = frozenset(
     {"$schema", "$id", "contentMediaType", "contentEncoding", "patternProperties", "prefixItems", "propertyNames"}

@@ -48,6 +48,13 @@ def test_an_account_is_made_gets_roles_loses_them_and_acts_no_more(server: Serve
     ]
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_clients_take_out_of_addresses_is_refused(server: Server, name: str) -> None:
+    refused = post(server, "admin", "/v1/users", {"name": name})
+    assert (refused.status_code, kind_of(refused)) == (409, "account-refused")
+    assert name not in [told["name"] for told in get(server, "admin", "/v1/users").json()["items"]]
+
+
 def test_all_accounts_are_listed(reading_server: Server) -> None:
     told = get(reading_server, "admin", "/v1/users").json()["items"]
     assert [a["name"] for a in told] == sorted(ACCOUNTS)
