@@ -1,4 +1,7 @@
-"""The names that a server goes by: a request for another one, such as a name bent to our address, is not answered."""
+"""The names that a server goes by: a request for another one, such as a name bent to our address, is not answered.
+
+Starlette's own middleware answers in plain text, and refuses what asks for health by address.
+"""
 
 from __future__ import annotations
 

@@ -19,6 +19,18 @@ from tests.stores import Clock
 VARIABLE = "TRAJAUDIT_TEST_DATABASE"
 ON_POSTGRESQL = os.environ.get(VARIABLE) == "postgresql"
 _OF, _COPY_OF = "database-of-the-tests", "database-to-copy"
+ELSEWHERE = {
+    "test_on_postgresql.py": "this one",
+    "test_schema_fuzzing.py": "thousands of requests, whose answers are not looked at more closely",
+    "test_schema_fuzzing_slow.py": "the same",
+    "test_serve.py": "of processes and their settings",
+    "test_jobs_shared.py": "of processes, with a store made beside them",
+    "test_workers.py": "on both databases by itself",
+    "test_database_away.py": "on both databases by itself",
+    "test_same_answers.py": "on both databases by itself",
+    "test_at_the_same_moment.py": "on both databases by itself",
+}
+"""Modules that are not run again, and why."""
 _SERVERS: list[PostgreSQL] = []
 
 

@@ -10,7 +10,8 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,18 @@ LEFT_OUT = {**STREAM, **STARTING}
 SEED = int(os.environ.get("TRAJAUDIT_FUZZ_SEED", "20260318"))
 
 
-def open_server(city_store: Path, folder: Path) -> Server:
-    """Return a server that does not count requests, on a copy of a store."""
+@contextmanager
+def open_server(city_store: Path, folder: Path) -> Iterator[Server]:
+    """Give a server that does not count requests, on a copy of a store."""
     shutil.copytree(city_store, folder)
     limits = LimitSettings(logins_account=0, logins_address=0, requests_account=0, requests_address=0)
     login = LoginSettings(lock_after=100, lock_address_after=60)
-    return served(folder, Settings(store=StoreSettings(folder=folder), limits=limits, login=login))
+    made = served(folder, Settings(store=StoreSettings(folder=folder), limits=limits, login=login))
+    try:
+        yield made
+    finally:
+        made.app.state.platform.maps.close()
+        made.store.close()
 
 
 @dataclass

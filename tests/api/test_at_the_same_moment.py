@@ -37,13 +37,11 @@ from store.tables.casework import SpotCheck
 from tests.api.browser_like import PASSWORD, give_password
 from tests.api.calls import call, get, kind_of, post
 from tests.api.conftest import ACCOUNTS, DAY, Server
-from tests.api.databases import ON_POSTGRESQL
 from tests.api.test_tokens import KEYS, claims, identity, signed
 from tests.postgres import TEMPLATE
 from tests.postgres import Server as PostgreSQL
 from tests.stores import Clock, Place
 
-pytestmark = pytest.mark.skipif(ON_POSTGRESQL, reason="it is on both databases by itself")
 T = TypeVar("T")
 N = 6
 PATIENCE_S, QUEUE_S = 30.0, 0.3

@@ -10,21 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.databases import ON_POSTGRESQL, VARIABLE
+from tests.api.databases import ELSEWHERE, VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
-ELSEWHERE = {
-    "test_on_postgresql.py": "this one",
-    "test_schema_fuzzing.py": "thousands of requests, whose answers are not looked at more closely",
-    "test_schema_fuzzing_slow.py": "the same",
-    "test_serve.py": "of processes and their settings",
-    "test_jobs_shared.py": "of processes, with a store made beside them",
-    "test_workers.py": "on both databases by itself",
-    "test_database_away.py": "on both databases by itself",
-    "test_same_answers.py": "on both databases by itself",
-    "test_at_the_same_moment.py": "on both databases by itself",
-}
-"""Modules that are not run again, and why."""
 QUICK = ("test_cases.py", "test_idempotency.py")
 
 
@@ -44,7 +32,6 @@ def run_again(modules: list[str], marks: str) -> int:
     return int(passed[1])
 
 
-@pytest.mark.skipif(ON_POSTGRESQL, reason="it would run itself")
 def test_cases_are_handled_on_postgresql_as_on_sqlite() -> None:
     assert run_again([f"tests/api/{name}" for name in QUICK], "not slow") > 25
 

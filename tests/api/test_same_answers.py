@@ -31,11 +31,8 @@ from store.tables.results import FindingRow, NotAssessedRow, VehicleDay
 from tests.api.asks import things
 from tests.api.calls import get
 from tests.api.conftest import DAY, Server, served
-from tests.api.databases import ON_POSTGRESQL
 from tests.postgres import Server as PostgreSQL
 from tests.stores import Clock
-
-pytestmark = pytest.mark.skipif(ON_POSTGRESQL, reason="it has both databases by itself")
 
 NAMES = ("Zoe", "adam", "_x", "a-b", "ab", "李", "王", "é", "ω")
 """Code points and languages do not agree on their order."""

@@ -25,10 +25,8 @@ from tests.api.looping import run
 @pytest.fixture
 def server(city_store: Path, tmp_path: Path) -> Iterator[Server]:
     """A server that does not count requests."""
-    made = open_server(city_store, tmp_path / "store")
-    yield made
-    made.app.state.platform.maps.close()
-    made.store.close()
+    with open_server(city_store, tmp_path / "store") as made:
+        yield made
 
 
 @pytest.mark.parametrize("name", ["auditor", "platform"])

@@ -48,10 +48,8 @@ NEVER_DONE = {
 
 @pytest.fixture
 def server(city_store: Path, tmp_path: Path) -> Iterator[Server]:
-    made = open_server(city_store, tmp_path / "store")
-    yield made
-    made.app.state.platform.maps.close()
-    made.store.close()
+    with open_server(city_store, tmp_path / "store") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +59,9 @@ def sent(city_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Sent:
 
     def of(name: str | None) -> Fuzzing:
         if name not in kept:
-            server = open_server(city_store, tmp_path_factory.mktemp("fuzzed") / "store")
-            kept[name] = fuzz(server, name, WANTED[name][0])
-            assert server.app.state.platform.jobs.running("preview") is None
-            server.app.state.platform.maps.close()
-            server.store.close()
+            with open_server(city_store, tmp_path_factory.mktemp("fuzzed") / "store") as server:
+                kept[name] = fuzz(server, name, WANTED[name][0])
+                assert server.app.state.platform.jobs.running("preview") is None
         return kept[name]
 
     return of
